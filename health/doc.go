@@ -1,0 +1,34 @@
+// Package health answers a load balancer's health check truthfully.
+//
+// A server adds an honest endpoint in a few lines:
+//
+//	checks := &health.Registry{Checks: []health.Check{
+//		{Name: "database", Run: sqlcheck.Query(db, "select 1")},
+//	}}
+//	go checks.Run(ctx)
+//	mux.Handle("/health_check", &health.Handler{Registry: checks})
+//
+// # What it guarantees
+//
+// Answering never runs a check. Checks run in the background, each on its own
+// clock; [Handler] reads the last results. A thousand balancers that ask every
+// second cost the database nothing.
+//
+// Nothing stale is green. A result that is older than its freshness bound is
+// [Unknown], and so is a check that has not run yet. Unknown is not in service.
+//
+// A stuck check turns red at its timeout, even when it ignores its context,
+// and never has more than one run in flight.
+//
+// A shared failure never empties the balancer. A failing check of a thing that
+// all servers share ([Shared]) makes the verdict [Warn]: alarmed, and still in
+// service.
+//
+// # Concurrency
+//
+// A [Registry] is configured before Run and not changed afterwards. All its
+// methods, and [Handler], may be used from any goroutine, before, while and
+// after Run runs.
+//
+// The package imports the standard library only.
+package health
