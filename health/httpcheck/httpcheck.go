@@ -1,0 +1,126 @@
+// Package httpcheck checks that an HTTP server answers a request as it should.
+//
+// Each run opens a connection of its own: a kept one can go on answering after
+// the server has stopped accepting. Redirects are judged, never followed, since
+// what they lead to may be another server. Proxies named in the environment are
+// not used.
+package httpcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// userAgent names the asker in the checked server's log.
+const userAgent = "inservice-check/1.0"
+
+// maxBody is how much of an answer is read. What comes after it is not waited
+// for, so a server that never stops sending can't hold the check.
+const maxBody = 64 << 10
+
+// Request is what is asked. The zero value of each field but URL is a good
+// choice. It must not be changed once its Run is in use, which may then be
+// called from any goroutine.
+type Request struct {
+	// URL is absolute, http or https. A password in it is sent, and never shown.
+	URL string
+
+	// Host is the Host field to send, for a server that is strict about it.
+	// Empty means the URL's.
+	Host string
+
+	// Header is sent as well.
+	Header http.Header
+
+	// Accept says which status codes pass. Nil means 200 to 299.
+	Accept func(status int) bool
+
+	// Transport sends the request. Nil means one that opens a new connection
+	// for each run and verifies certificates.
+	Transport http.RoundTripper
+}
+
+// Get returns a check that passes when url answers 200 to 299. It goes into
+// health.Check's Run.
+func Get(url string) func(context.Context) error { return Request{URL: url}.Run }
+
+// fresh opens a new connection for each request.
+var fresh = &http.Transport{
+	DisableKeepAlives:      true,
+	DisableCompression:     true,
+	MaxResponseHeaderBytes: 64 << 10,
+	TLSHandshakeTimeout:    30 * time.Second, // the context is the real bound
+}
+
+// Run asks once, with GET. The answer must be complete, up to 64 KiB of body. It
+// goes into health.Check's Run, and is bounded by the context.
+func (r Request) Run(ctx context.Context) error {
+	request, err := r.request(ctx)
+	if err != nil {
+		return err
+	}
+	transport := r.Transport
+	if transport == nil {
+		transport = fresh
+	}
+	what := "GET " + request.URL.Redacted()
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer response.Body.Close()
+	if !r.accepts(response.StatusCode) {
+		if to := response.Header.Get("Location"); to != "" {
+			return fmt.Errorf("%s answered %s to %s", what, response.Status, redacted(to))
+		}
+		return fmt.Errorf("%s answered %s", what, response.Status)
+	}
+	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, maxBody)); err != nil {
+		return fmt.Errorf("%s: the answer broke off: %w", what, err)
+	}
+	return nil
+}
+
+func (r Request) request(ctx context.Context) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
+	if err != nil {
+		// The text of err quotes the URL, with the password.
+		return nil, errors.New("the URL to check can't be parsed: write it as http://host:port/path")
+	}
+	if (request.URL.Scheme != "http" && request.URL.Scheme != "https") || request.URL.Host == "" {
+		return nil, fmt.Errorf("the URL to check is %q: write it as http://host:port/path", request.URL.Redacted())
+	}
+	for name, values := range r.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", userAgent)
+	}
+	if user := request.URL.User; user != nil && request.Header.Get("Authorization") == "" {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
+	request.Host = r.Host // empty means the URL's
+	return request, nil
+}
+
+func (r Request) accepts(status int) bool {
+	if r.Accept != nil {
+		return r.Accept(status)
+	}
+	return status >= 200 && status <= 299
+}
+
+// redacted is a Location field without a password.
+func redacted(location string) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return "an address that can't be parsed"
+	}
+	return u.Redacted()
+}
