@@ -1,0 +1,314 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/internal/memnet"
+)
+
+func pass(context.Context) error { return nil }
+
+// run opens a on a free port and runs it until the test ends. It returns once
+// the first answers are known.
+func run(t *testing.T, a *Agent) {
+	t.Helper()
+	a.Listen = "127.0.0.1:0"
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	known := make(chan struct{}, 1)
+	report := a.registry.OnChange
+	a.registry.OnChange = func(was health.Status, now health.Snapshot) {
+		report(was, now)
+		select {
+		case known <- struct{}{}:
+		default:
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	<-known
+}
+
+// exchange sends raw bytes on a connection of their own and reads one answer.
+func exchange(t *testing.T, address, raw string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, raw); err != nil {
+		t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(raw, " ")
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("no answer to %q: %v", raw, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("half an answer to %q: %v", raw, err)
+	}
+	return response, string(body)
+}
+
+// What load balancers really send, as the reference collects it.
+func TestAnswersWhatBalancersSend(t *testing.T) {
+	well := &Agent{Path: "/health_check", Checks: []health.Check{{Name: "c", Run: pass}}}
+	run(t, well)
+	ill := &Agent{Path: "/health_check/", Checks: []health.Check{{Name: "c", Run: func(context.Context) error { return errors.New("secret cause") }}}}
+	run(t, ill)
+	root := &Agent{Path: "/", Checks: []health.Check{{Name: "c", Run: pass}}}
+	run(t, root)
+
+	tests := []struct {
+		name string
+		to   *Agent
+		raw  string
+		code int
+		body string
+	}{
+		{"ALB", well, "GET /health_check HTTP/1.1\r\nHost: 10.1.2.3:8086\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n", 200, "ok"},
+		{"classic ELB, small letters", well, "GET /health_check HTTP/1.1\r\nhost: 10.1.2.3:80\r\nUser-Agent: ELB-HealthChecker/1.0\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n", 200, "ok"},
+		{"no Host in HTTP/1.0", well, "GET /health_check HTTP/1.0\r\nconnection: close\r\n\r\n", 200, "ok"},
+		{"no field at all in HTTP/1.0", well, "GET /health_check HTTP/1.0\r\n\r\n", 200, "ok"},
+		{"an address as Host", well, "GET /health_check HTTP/1.1\r\nHost: 192.0.2.7\r\n\r\n", 200, "ok"},
+		{"an IPv6 address as Host", well, "GET /health_check HTTP/1.1\r\nHost: [2001:db8::1]:9\r\n\r\n", 200, "ok"},
+		{"a foreign port (NLB)", well, "GET /health_check HTTP/1.1\r\nHost: 192.0.2.7:443\r\n\r\n", 200, "ok"},
+		{"a foreign name", well, "GET /health_check HTTP/1.1\r\nHost: evil.example\r\n\r\n", 200, "ok"},
+		{"an empty Host", well, "GET /health_check HTTP/1.1\r\nHost:\r\n\r\n", 200, "ok"},
+		{"trailing slash", well, "GET /health_check/ HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
+		{"query", well, "GET /health_check?from=lb HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
+		{"absolute form", well, "GET http://a/health_check HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
+		{"HEAD", well, "HEAD /health_check HTTP/1.1\r\nHost: a\r\n\r\n", 200, ""},
+		{"POST", well, "POST /health_check HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405, "method not allowed"},
+		{"OPTIONS of the path (HAProxy)", well, "OPTIONS /health_check HTTP/1.0\r\n\r\n", 405, "method not allowed"},
+		{"OPTIONS of the server (Apache)", well, "OPTIONS * HTTP/1.0\r\n\r\n", 404, "not found\n"},
+		{"other path", well, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
+		{"longer path", well, "GET /health_checks HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
+		{"two slashes", well, "GET //health_check HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
+		{"ill", ill, "GET /health_check HTTP/1.1\r\nHost: a\r\n\r\n", 503, "fail"},
+		{"ill, HEAD", ill, "HEAD /health_check HTTP/1.0\r\n\r\n", 503, ""},
+		{"root", root, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
+		{"beside the root", root, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			response, body := exchange(t, test.to.Addr().String(), test.raw)
+			if response.StatusCode != test.code || body != test.body {
+				t.Errorf("answer is %d %q, want %d %q", response.StatusCode, body, test.code, test.body)
+			}
+			if test.code != 200 && test.code != 503 {
+				return
+			}
+			want := map[string]string{"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", "Content-Length": "2"}
+			if test.code == 503 {
+				want["Content-Length"] = "4"
+			}
+			for name, value := range want {
+				if got := response.Header.Get(name); got != value {
+					t.Errorf("%s is %q, want %q", name, got, value)
+				}
+			}
+		})
+	}
+}
+
+func TestBusyPortIsAnError(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	a := &Agent{Listen: taken.Addr().String(), Path: "/"}
+	if err := a.Open(); err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("Open returned %v, want an error that names the address and says that it is in use", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Errorf("Close after a failed Open returned %v", err)
+	}
+}
+
+func TestCloseGivesTheAddressBack(t *testing.T) {
+	a := &Agent{Listen: "127.0.0.1:0", Path: "/"}
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	address := a.Addr().String()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatalf("the address is still taken: %v", err)
+	}
+	again.Close()
+}
+
+// Invariant 11: red first, serving on, then closed.
+func TestDrainsBeforeItCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network memnet.Network
+		listener, err := network.Listen("agent:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stopped atomic.Bool
+		a := &Agent{Listen: "127.0.0.1:0", Path: "/health_check", DrainTimeout: 15 * time.Second, Checks: []health.Check{{
+			Name: "database", Run: func(context.Context) error {
+				if stopped.Load() {
+					t.Error("a check ran after the agent had closed")
+				}
+				return nil
+			},
+		}}}
+		if err := a.Open(); err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		a.listener = listener // so that the bubble's clock is the only one
+		client := &http.Client{Transport: &http.Transport{DialContext: network.Dial, DisableKeepAlives: true}}
+		ask := func() string {
+			response, err := client.Get("http://agent:80/health_check")
+			if err != nil {
+				return "refused"
+			}
+			defer response.Body.Close()
+			body, _ := io.ReadAll(response.Body)
+			return response.Status[:3] + " " + string(body)
+		}
+
+		ctx, term := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		synctest.Wait()
+		got := []string{ask()}
+		term()
+		synctest.Wait()
+		got = append(got, ask())
+		time.Sleep(a.DrainTimeout - time.Millisecond)
+		got = append(got, ask())
+		time.Sleep(time.Millisecond)
+		if err := <-ended; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+		stopped.Store(true)
+		got = append(got, ask())
+		time.Sleep(time.Minute)
+
+		want := []string{"200 ok", "503 draining", "503 draining", "refused"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("answers before, at the start, at the end and after draining (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRunEndsWhenTheChecksAreRefused(t *testing.T) {
+	a := &Agent{Listen: "127.0.0.1:0", Path: "/", Checks: []health.Check{{Name: "nothing to run"}}}
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "nothing to run") {
+		t.Errorf("Run returned %v, want the mistake", err)
+	}
+}
+
+// lines is a log to be read in parts.
+type lines struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer // guarded by mu
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+// take returns what was written since the last take.
+func (l *lines) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.buffer.Reset()
+	return l.buffer.String()
+}
+
+// Logs: passes are silent, changes and failures are not.
+func TestLogsFailuresAndChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken atomic.Bool
+		var log lines
+		a := &Agent{Listen: "127.0.0.1:0", Path: "/", Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		})), Checks: []health.Check{{Name: "database", Interval: time.Second, Run: func(context.Context) error {
+			if broken.Load() {
+				return errors.New("refused")
+			}
+			return nil
+		}}}}
+		if err := a.Open(); err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.registry.Run(ctx) }()
+		step := func(d time.Duration) string {
+			time.Sleep(d)
+			synctest.Wait()
+			return log.take()
+		}
+		const (
+			failed = "level=WARN msg=\"check failed\" check=database error=refused took=0s scope=instance\n"
+			out    = "level=WARN msg=\"out of service\" status=fail was=pass reasons=\"database: refused\"\n"
+			again  = "level=INFO msg=\"check passes again\" check=database took=0s\n"
+		)
+		steps := []struct {
+			name, got, want string
+		}{
+			{"start", step(500 * time.Millisecond), "level=INFO msg=\"in service\" status=pass was=unknown\n"},
+			{"passes", step(10 * time.Second), ""},
+			{"first failure", func() string { broken.Store(true); return step(time.Second) }(), failed + out},
+			{"second failure", step(time.Second), failed},
+			{"healed", func() string { broken.Store(false); return step(time.Second) }(), again + "level=INFO msg=\"in service\" status=pass was=fail\n"},
+		}
+		for _, s := range steps {
+			if diff := cmp.Diff(s.want, s.got); diff != "" {
+				t.Errorf("log at %s (-want +got):\n%s", s.name, diff)
+			}
+		}
+		cancel()
+		<-ended
+	})
+}
