@@ -122,16 +122,15 @@ func validateHealthCheck(h *HealthCheck, key string, rep *report) {
 	interval, timeout := key+".interval", key+".timeout"
 	positive(interval, h.Interval, "5s", rep)
 	positive(timeout, h.Timeout, "2s", rep)
+	if !rep.written(timeout) && h.Interval > 0 {
+		h.Timeout = min(h.Timeout, h.Interval) // a default must not be a mistake
+	}
 	if rep.ok(interval) && rep.ok(timeout) && h.Timeout > h.Interval {
-		at, from := timeout, ""
-		if !rep.written(timeout) {
-			at, from = interval, ", its default"
-		}
-		message := fmt.Sprintf("the timeout (%v%s) is longer than the interval (%v)", h.Timeout, from, h.Interval)
+		message := fmt.Sprintf("the timeout (%v) is longer than the interval (%v)", h.Timeout, h.Interval)
 		if rep.at(interval).hidden || rep.at(timeout).hidden {
 			message = "the timeout is longer than the interval"
 		}
-		rep.add(at, message, "a target has one probe in flight at most: shorten the timeout or lengthen the interval")
+		rep.add(timeout, message, "a target has one probe in flight at most: shorten the timeout or lengthen the interval")
 	}
 	atLeastOne(key+".healthy_threshold", h.HealthyThreshold, rep)
 	atLeastOne(key+".unhealthy_threshold", h.UnhealthyThreshold, rep)

@@ -45,10 +45,20 @@ import (
 	"github.com/inservice/inservice/internal/matcher"
 )
 
-// File is a whole configuration. At least one section is there; the other is nil.
+// File is a whole configuration. At least one of Balance and Agent is there; the other is
+// nil.
 type File struct {
 	Balance *Balance `yaml:"balance"` // what inservice balance does
 	Agent   *Agent   `yaml:"agent"`   // what inservice agent does
+	Log     Log      `yaml:"log"`     // how either of them logs
+}
+
+// Log is how a process logs, on its error stream. Every key is optional.
+type Log struct {
+	// Format is text, the default, or json.
+	Format string `yaml:"format" default:"text"`
+	// Level is the least that is logged: debug, info, warn or error; default info.
+	Level string `yaml:"level" default:"info"`
 }
 
 // Balance is the load balancer: where it listens and where it sends requests.
@@ -106,7 +116,8 @@ type HealthCheck struct {
 	// than 0; default 5s.
 	Interval time.Duration `yaml:"interval" default:"5s"`
 	// Timeout is the time a whole probe may take. More than 0 and not more than
-	// Interval, since a target has at most one probe in flight; default 2s.
+	// Interval, since a target has at most one probe in flight; default 2s, or Interval
+	// where that is shorter.
 	Timeout time.Duration `yaml:"timeout" default:"2s"`
 	// HealthyThreshold is how many passes in a row bring a target back into service.
 	// At least 1; default 2.

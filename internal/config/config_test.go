@@ -86,6 +86,7 @@ func TestComplete(t *testing.T) {
 				},
 			},
 		},
+		Log: config.Log{Format: "text", Level: "info"},
 	}
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -108,7 +109,7 @@ func TestDefaults(t *testing.T) {
 			},
 		}},
 		DrainTimeout: 30 * time.Second,
-	}}
+	}, Log: config.Log{Format: "text", Level: "info"}}
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Errorf("balance.yaml (-want +got):\n%s", diff)
 	}
@@ -123,9 +124,25 @@ func TestDefaults(t *testing.T) {
 			Name: "sql", Interval: 5 * time.Second, Timeout: 2 * time.Second,
 			SQL: &config.SQLCheck{Driver: "sqlite", DSN: "/var/lib/site/site.db", Query: "select 1"},
 		}},
-	}}
+	}, Log: config.Log{Format: "text", Level: "info"}}
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Errorf("agent.yaml (-want +got):\n%s", diff)
+	}
+}
+
+// TestDefaultTimeoutFollowsAShortInterval: leaving the timeout out is never a mistake.
+func TestDefaultTimeoutFollowsAShortInterval(t *testing.T) {
+	for interval, want := range map[string]time.Duration{"500ms": 500 * time.Millisecond, "2s": 2 * time.Second, "1m": 2 * time.Second} {
+		file, err := config.Parse("x.yaml", []byte(`balance:
+  listeners: [{address: ":8080"}]
+  target_groups:
+    web: {targets: ["10.0.0.5:80"], health_check: {interval: `+interval+`}}
+`), testOptions)
+		if err != nil {
+			t.Errorf("interval %s: %v", interval, err)
+		} else if got := file.Balance.TargetGroups[0].HealthCheck.Timeout; got != want {
+			t.Errorf("interval %s: the timeout is %v, want %v", interval, got, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"syscall"
 )
 
@@ -96,6 +97,7 @@ func Parse(name string, data []byte, opt Options, overrides ...Override) (*File,
 	}
 	rep := newReport(data)
 	file := new(File)
+	setDefaults(reflect.ValueOf(file).Elem())
 	if name != "" || len(data) > 0 {
 		parseYAML(data, file, opt.Getenv, rep)
 	}
@@ -124,5 +126,17 @@ func validate(file *File, opt Options, rep *report) {
 	}
 	if file.Agent != nil {
 		validateAgent(file.Agent, opt, rep)
+	}
+	validateLog(file.Log, rep)
+}
+
+func validateLog(l Log, rep *report) {
+	oneOf("log.format", l.Format, []string{"text", "json"}, rep)
+	oneOf("log.level", l.Level, []string{"debug", "info", "warn", "error"}, rep)
+}
+
+func oneOf(key, value string, allowed []string, rep *report) {
+	if rep.ok(key) && !slices.Contains(allowed, value) {
+		rep.add(key, rep.quote(key, value)+" is not allowed here", suggest(value, allowed))
 	}
 }
