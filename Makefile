@@ -1,0 +1,36 @@
+# What can be done with this checkout; `make` alone lists it.
+
+GO         ?= go
+TESTFLAGS  ?=
+BENCHFLAGS ?=
+
+# Pinned by a module of its own, so that linting adds nothing to go.mod.
+# govulncheck is left out: it asks a vulnerability database on the network, so
+# its verdict changes while the code stands still and it fails offline.
+STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
+
+.PHONY: help build test lint bench
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' Makefile
+
+build: ## build the program: bin/inservice
+	$(GO) build -o bin/inservice ./cmd/inservice
+
+test: ## install the servers the tests talk to where that can be done, then run every test
+	@scripts/install-test-deps
+	$(GO) test -race $(TESTFLAGS) ./...
+
+lint: ## gofmt, go vet, staticcheck, go.mod tidy: all must be silent
+	@unformatted=$$(gofmt -l .) || exit 1; \
+	if [ -n "$$unformatted" ]; then \
+		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; \
+	fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+
+bench: ## measure the agent beside nginx, in one run
+	@scripts/install-test-deps bench
+	$(GO) run ./bench/health $(BENCHFLAGS)
