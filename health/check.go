@@ -118,19 +118,19 @@ func (c Check) withDefaults() Check {
 func (c Check) validate() error {
 	var errs []error
 	if c.Run == nil {
-		errs = append(errs, errors.New("Run is nil: set it to the function that looks"))
+		errs = append(errs, errors.New("field Run is nil: set it to the function that looks"))
 	}
 	if c.Interval < 0 {
-		errs = append(errs, fmt.Errorf("Interval is %v: it must be above zero, or zero for %v", c.Interval, DefaultInterval))
+		errs = append(errs, fmt.Errorf("field Interval is %v: it must be above zero, or zero for %v", c.Interval, DefaultInterval))
 	}
 	if c.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("Timeout is %v: it must be above zero, or zero for %v", c.Timeout, DefaultTimeout))
+		errs = append(errs, fmt.Errorf("field Timeout is %v: it must be above zero, or zero for %v", c.Timeout, DefaultTimeout))
 	}
 	if c.FreshFor < 0 {
-		errs = append(errs, fmt.Errorf("FreshFor is %v: it must be above zero, or zero for twice the sum of interval and timeout", c.FreshFor))
+		errs = append(errs, fmt.Errorf("field FreshFor is %v: it must be above zero, or zero for twice the sum of interval and timeout", c.FreshFor))
 	}
 	if c.Scope != Instance && c.Scope != Shared {
-		errs = append(errs, fmt.Errorf("Scope is %d: use Instance or Shared", c.Scope))
+		errs = append(errs, fmt.Errorf("field Scope is %d: use Instance or Shared", c.Scope))
 	}
 	return errors.Join(errs...)
 }

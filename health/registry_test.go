@@ -429,7 +429,7 @@ func TestRunRefusesMistakes(t *testing.T) {
 		want   []string
 	}{
 		{"no name", []health.Check{{Run: pass}}, []string{"check 0 has no Name"}},
-		{"no run", []health.Check{{Name: "a"}}, []string{`check "a": Run is nil`}},
+		{"no run", []health.Check{{Name: "a"}}, []string{`check "a": field Run is nil`}},
 		{"same name", []health.Check{{Name: "a", Run: pass}, {Name: "a", Run: pass}}, []string{`two checks are named "a"`}},
 		{"colon", []health.Check{{Name: "a:b", Run: pass}}, []string{`"a:b" holds a colon`}},
 		{"durations", []health.Check{{Name: "a", Run: pass, Interval: -1, Timeout: -1, FreshFor: -1}},

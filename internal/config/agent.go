@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -106,32 +107,45 @@ var drivers = map[string]string{
 
 // validateSQL also replaces an alias of a driver by its name.
 func validateSQL(s *SQLCheck, key string, opt Options, rep *report) {
-	driver, known := drivers[strings.ToLower(s.Driver)]
-	if at := key + ".driver"; rep.ok(at) {
-		names := []string{"postgres", "mysql", "sqlite"}
-		switch {
-		case s.Driver == "":
-			rep.add(at, "is missing", "write postgres, mysql or sqlite")
-		case !known:
-			rep.add(at, rep.quote(at, s.Driver)+" is no driver", suggest(s.Driver, names))
-		default:
-			s.Driver = driver
-		}
-	}
 	at := key + ".dsn"
-	switch {
-	case !rep.ok(at):
-	case s.DSN == "":
+	if s.DSN == "" && rep.ok(at) {
 		rep.add(at, "is missing", "write where the database is and how to log in")
-	case known && opt.CheckDSN != nil:
+	}
+	if driver := validateDriver(s, key+".driver", at, opt, rep); driver != "" && rep.ok(at) && opt.CheckDSN != nil {
 		if err := opt.CheckDSN(driver, s.DSN); err != nil {
-			message, want, _ := strings.Cut(withoutDSN(err.Error(), s.DSN), "; ")
-			rep.add(at, message, want)
+			addDSNProblem(err, s.DSN, at, rep)
 		}
 	}
 	if at := key + ".query"; rep.ok(at) && strings.TrimSpace(s.Query) == "" {
 		rep.add(at, "is empty", "write a query such as select 1")
 	}
+}
+
+// validateDriver also fills in the driver, from the DSN's look where it was left out. It
+// returns "" when there is none to check the DSN with.
+func validateDriver(s *SQLCheck, key, dsnKey string, opt Options, rep *report) string {
+	driver, known := drivers[strings.ToLower(s.Driver)]
+	switch {
+	case !rep.ok(key):
+		return ""
+	case s.Driver == "" && opt.DriverOf == nil:
+		rep.add(key, "is missing", "write postgres, mysql or sqlite")
+	case s.Driver == "" && rep.ok(dsnKey):
+		guessed, err := opt.DriverOf(s.DSN)
+		if err != nil {
+			addDSNProblem(err, s.DSN, dsnKey, rep)
+		}
+		driver = guessed
+	case s.Driver != "" && !known:
+		rep.add(key, rep.quote(key, s.Driver)+" is no driver", suggest(s.Driver, []string{"postgres", "mysql", "sqlite"}))
+	}
+	s.Driver = cmp.Or(driver, s.Driver)
+	return driver
+}
+
+func addDSNProblem(err error, dsn, key string, rep *report) {
+	message, want, _ := strings.Cut(withoutDSN(err.Error(), dsn), "; ")
+	rep.add(key, message, want)
 }
 
 // withoutDSN is the second lock on the door: whatever an error says, the DSN is not in it.

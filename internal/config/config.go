@@ -171,7 +171,8 @@ type Check struct {
 // SQLCheck passes when the query succeeds.
 type SQLCheck struct {
 	// Driver is postgres (also postgresql, pgx), mysql (also mariadb) or sqlite (also
-	// sqlite3). Must be given; an alias is replaced by the first name.
+	// sqlite3); an alias is replaced by the first name. Default: what the DSN looks like,
+	// such as postgres for postgres://….
 	Driver string `yaml:"driver"`
 	// DSN says where the database is and how to log in. Must be given. Never printed.
 	DSN string `yaml:"dsn,secret"`

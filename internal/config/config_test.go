@@ -44,6 +44,7 @@ var testOptions = config.Options{
 		return value, found
 	},
 	CheckDSN: dsn.Check,
+	DriverOf: dsn.Driver,
 }
 
 func TestComplete(t *testing.T) {

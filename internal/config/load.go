@@ -22,6 +22,10 @@ type Options struct {
 	// CheckDSN reports what is wrong with a DSN, for a driver by its canonical name; the
 	// text must not hold the DSN. Nil means that DSNs are not looked at.
 	CheckDSN func(driver, dsn string) error
+	// DriverOf tells the driver, by its canonical name, from the look of a DSN, where the
+	// key driver is left out; the error's text must not hold the DSN. Nil means that
+	// driver must be given.
+	DriverOf func(dsn string) (driver string, err error)
 }
 
 // Override sets one key from a flag. It wins over the file. Overrides are applied in order

@@ -138,10 +138,16 @@ etc/inservice.yaml:3:18: agent.drain_timeout: 5 has no unit; write 5s
 
 // TestDSNErrorIsCleaned: even a careless CheckDSN cannot put the DSN into a problem.
 func TestDSNErrorIsCleaned(t *testing.T) {
-	opt := config.Options{CheckDSN: func(_, dsn string) error { return errors.New("cannot parse " + dsn) }}
-	_, err := config.Parse("x", []byte("agent: {checks: [{sql: {driver: mysql, dsn: "+secret+"}}]}"), opt)
-	if err == nil || strings.Contains(err.Error(), secret) {
-		t.Errorf("error = %v, want one without the DSN", err)
+	careless := func(dsn string) error { return errors.New("cannot parse " + dsn) }
+	opt := config.Options{
+		CheckDSN: func(_, dsn string) error { return careless(dsn) },
+		DriverOf: func(dsn string) (string, error) { return "", careless(dsn) },
+	}
+	for _, driver := range []string{"driver: mysql, ", ""} {
+		_, err := config.Parse("x", []byte("agent: {checks: [{sql: {"+driver+"dsn: "+secret+"}}]}"), opt)
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("error = %v, want one without the DSN", err)
+		}
 	}
 }
 

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/inservice/inservice/internal/realserver"
+)
+
+// probeRate is how many probes arrive each second, in all.
+const probeRate = 1000
+
+// measureQueries counts the queries that arrive at the database while probes do
+// at the agent. They must be those of the check's own clock.
+func measureQueries(r *rig, p plan) (status int) {
+	r.database = realserver.Postgres(r) // one that nobody else asks
+	s := r.startAgent("agent, 1 check", 1)
+
+	before := r.database.Queries("select 1")
+	begun := time.Now()
+	answered, failed := probeFor(r.ctx, s.url, p.probes)
+	took := time.Since(begun)
+	queries := r.database.Queries("select 1") - before
+
+	perMinute := float64(queries) / took.Minutes()
+	want := time.Minute.Seconds() / interval.Seconds()
+	fmt.Printf("queries while %d probes a second arrive\n\n", probeRate)
+	fmt.Printf("  probes answered 200  %8d  in %v (%.0f a second); not answered 200: %d\n", answered, took.Round(time.Millisecond), float64(answered)/took.Seconds(), failed)
+	fmt.Printf("  database queries     %8d  counted in PostgreSQL's own log\n", queries)
+	fmt.Printf("  queries per minute   %8.1f  want 60 / interval = %.1f\n", perMinute, want)
+
+	// A window of n intervals holds n or n+1 of the clock's beats, and one less
+	// when it begins just after one.
+	beats := int(p.probes / interval)
+	if queries < beats-1 || queries > beats+1 || failed > 0 {
+		fmt.Printf("\nFAILED: want %d queries, one more or less, and no probe unanswered\n", beats)
+		return 1
+	}
+	return 0
+}
+
+// probeFor asks at a fixed pace, whether or not earlier answers have come.
+func probeFor(ctx context.Context, url string, d time.Duration) (answered, failed int64) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	defer client.CloseIdleConnections()
+	var good, bad atomic.Int64
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	begun := time.Now()
+	for i := range int64(probeRate) * int64(d/time.Second) {
+		if wait := time.Until(begun.Add(time.Duration(i) * time.Second / probeRate)); wait > 0 {
+			time.Sleep(wait)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		asking.Go(func() {
+			response, err := client.Get(url)
+			if err != nil {
+				bad.Add(1)
+				return
+			}
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				good.Add(1)
+			} else {
+				bad.Add(1)
+			}
+		})
+	}
+	asking.Wait()
+	return good.Load(), bad.Load()
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/health/httpcheck"
+	"github.com/inservice/inservice/health/sqlcheck"
+	"github.com/inservice/inservice/health/tcpcheck"
+	"github.com/inservice/inservice/internal/agent"
+	"github.com/inservice/inservice/internal/config"
+	"github.com/inservice/inservice/internal/dsn"
+)
+
+// agentFlags are the flags of `agent`. Each stands for a key of the file.
+type agentFlags struct {
+	file              string
+	listen, path      string
+	drainTimeout      string
+	sqls, urls, ports []string
+}
+
+func (p *program) agentCommand() *cobra.Command {
+	var flags agentFlags
+	c := &cobra.Command{
+		Use:   "agent",
+		Short: "Answer a load balancer's health check truthfully, from checks of this server",
+		Long: `Runs beside a web app and answers the load balancer's health check: 200 "ok" while
+every check passes, 503 when one does not. Checks run in the background, so
+answering costs the app and its database nothing.
+
+When it is told to end it answers 503 for --drain-timeout, then closes. A second
+signal ends it at once.`,
+		Example: `  inservice agent --check-http http://127.0.0.1:8000/
+  inservice agent --listen :8086 --check-sql "$DATABASE_URL" --check-tcp 127.0.0.1:6379
+  inservice agent --config inservice.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			file, err := loadConfig(flags.file, flags.overrides(c)...)
+			if err != nil {
+				return err
+			}
+			if file.Agent == nil {
+				return missingSection(flags.file, "agent")
+			}
+			return p.runAgent(c.Context(), file)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&flags.file, "config", "c", "", "configuration file")
+	f.StringVar(&flags.listen, "listen", ":8086", "address to answer on; port 0 takes a free one (agent.listen)")
+	f.StringVar(&flags.path, "path", "/health_check", "health path (agent.path)")
+	f.StringVar(&flags.drainTimeout, "drain-timeout", "15s", "how long to answer 503 before closing (agent.drain_timeout)")
+	f.StringArrayVar(&flags.sqls, "check-sql", nil, "check that a database answers: its `DSN`, such as postgres://user:password@host/name (agent.checks)")
+	f.StringArrayVar(&flags.urls, "check-http", nil, "check that a `URL` answers 200 to 299 (agent.checks)")
+	f.StringArrayVar(&flags.ports, "check-tcp", nil, "check that `HOST:PORT` accepts connections (agent.checks)")
+	addLogFlags(c)
+	return c
+}
+
+// overrides are the flags that were given, as keys. Without a file the section
+// has to come from a flag, so its address is always one.
+func (f *agentFlags) overrides(c *cobra.Command) []config.Override {
+	o := logOverrides(c)
+	if f.file == "" || c.Flags().Changed("listen") {
+		o = append(o, config.Override{Flag: "--listen", Key: "agent.listen", Value: f.listen})
+	}
+	if c.Flags().Changed("path") {
+		o = append(o, config.Override{Flag: "--path", Key: "agent.path", Value: f.path})
+	}
+	if c.Flags().Changed("drain-timeout") {
+		o = append(o, config.Override{Flag: "--drain-timeout", Key: "agent.drain_timeout", Value: f.drainTimeout})
+	}
+	add := func(flag string, check config.Check) {
+		o = append(o, config.Override{Flag: flag, Key: "agent.checks[]", Value: check})
+	}
+	for _, name := range f.sqls {
+		add("--check-sql", config.Check{SQL: &config.SQLCheck{DSN: name}})
+	}
+	for _, url := range f.urls {
+		add("--check-http", config.Check{HTTP: &config.HTTPCheck{URL: url}})
+	}
+	for _, address := range f.ports {
+		add("--check-tcp", config.Check{TCP: &config.TCPCheck{Address: address}})
+	}
+	return o
+}
+
+func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
+	c := file.Agent
+	log, err := p.logger(file.Log)
+	if err != nil {
+		return err
+	}
+	var databases []*sql.DB
+	defer func() {
+		for _, db := range databases {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	a := &agent.Agent{
+		Listen: c.Listen, Path: c.Path, Token: c.Token, TrustedNetworks: c.TrustedNetworks,
+		DrainTimeout: c.DrainTimeout, Log: log,
+	}
+	for _, check := range c.Checks {
+		made, db, err := makeCheck(check)
+		if err != nil {
+			return fmt.Errorf("check %s: %w", check.Name, err)
+		}
+		if db != nil {
+			databases = append(databases, db)
+		}
+		a.Checks = append(a.Checks, made)
+	}
+	if err := a.Open(); err != nil {
+		return listenHint(err, "--listen")
+	}
+	return a.Run(ctx)
+}
+
+// makeCheck turns a configured check into one that runs. A check of a database
+// has a pool of its own, which the caller closes.
+func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
+	made := health.Check{Name: c.Name, Interval: c.Interval, Timeout: c.Timeout}
+	if c.Shared {
+		made.Scope = health.Shared
+	}
+	switch {
+	case c.SQL != nil:
+		db, err := dsn.Open(c.SQL.Driver, c.SQL.DSN)
+		if err != nil {
+			return health.Check{}, nil, err
+		}
+		query := sqlcheck.Query(db, c.SQL.Query)
+		made.ComponentType = "datastore"
+		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.DSN, query(ctx)) }
+		return made, db, nil
+	case c.HTTP != nil:
+		made.ComponentType = "component"
+		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
+	case c.TCP != nil:
+		made.ComponentType = "component"
+		made.Run = tcpcheck.Dial(c.TCP.Address)
+	}
+	return made, nil, nil
+}

@@ -1,0 +1,208 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Errors of a [Client] and of [Run] that a program may want to tell apart.
+var (
+	ErrNotRunning = errors.New("no demo is running")
+	ErrRunning    = errors.New("a demo is running already")
+	ErrUnknown    = errors.New("not known to the demo") // an instance or a fault
+)
+
+// unknownError is an [ErrUnknown] in words of its own.
+type unknownError string
+
+func (e unknownError) Error() string        { return string(e) }
+func (e unknownError) Is(target error) bool { return target == ErrUnknown }
+
+// DefaultControl is the unix socket that a demo takes commands on: one for each
+// user, in the user's cache folder, or in the folder for temporary files where
+// there is no home.
+func DefaultControl() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		dir = filepath.Join(dir, "inservice")
+		if os.MkdirAll(dir, 0o700) == nil {
+			return filepath.Join(dir, "demo.sock")
+		}
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("inservice-demo-%d.sock", os.Getuid()))
+}
+
+// listenControl binds the control socket. A socket that a dead demo has left
+// behind is replaced, one that answers is not.
+func listenControl(path string) (net.Listener, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("the control socket: %w", err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("the control socket: %s is there and is not a socket", path)
+	default:
+		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			conn.Close()
+			return nil, fmt.Errorf("%w: it answers on %s", ErrRunning, path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("the control socket: %w", err)
+		}
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("the control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("the control socket: %w", err), listener.Close())
+	}
+	return listener, nil
+}
+
+// controlHandler takes commands: POST /break with instance and fault, GET /rows.
+func (d *demo) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /break", func(w http.ResponseWriter, r *http.Request) {
+		fault, err := d.breakSite(r.FormValue("instance"), r.FormValue("fault"))
+		if err != nil {
+			http.Error(w, err.Error(), breakStatus(err))
+			return
+		}
+		io.WriteString(w, fault.Effect())
+	})
+	mux.HandleFunc("GET /rows", func(w http.ResponseWriter, r *http.Request) {
+		rows, _ := d.board.state()
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(rows)
+	})
+	return mux
+}
+
+// breakStatus is the answer to a command that failed.
+func breakStatus(err error) int {
+	if errors.Is(err, ErrUnknown) {
+		return http.StatusNotFound
+	}
+	return http.StatusInternalServerError
+}
+
+// breakSite switches a fault, as typed by somebody.
+func (d *demo) breakSite(instance, typed string) (Fault, error) {
+	fault, err := parseFault(typed)
+	if err != nil {
+		return None, err
+	}
+	var names []string
+	for _, s := range d.sites {
+		if s.name != instance {
+			names = append(names, s.name)
+			continue
+		}
+		if err := s.set(fault); err != nil {
+			return None, err
+		}
+		d.board.edit(told(fault), func(rows []Row) (tell []int) {
+			for i := range rows {
+				if rows[i].Name == instance && rows[i].Fault != fault {
+					rows[i].Fault = fault
+					tell = append(tell, i)
+				}
+			}
+			return tell
+		})
+		return fault, nil
+	}
+	return None, unknownError(fmt.Sprintf("there is no instance %q: use one of %s", instance, strings.Join(names, ", ")))
+}
+
+// told says what a person did.
+func told(fault Fault) string {
+	if fault == None {
+		return "healed"
+	}
+	return fmt.Sprintf("broken with %s: %s", fault, fault.Effect())
+}
+
+// Client talks to a demo that runs in another process.
+type Client struct {
+	Control string // the demo's control socket; empty means DefaultControl
+}
+
+// Break switches a fault on one instance, and returns what that does. With no
+// demo there, the error is [ErrNotRunning].
+func (c Client) Break(ctx context.Context, instance, fault string) (effect string, err error) {
+	body, err := c.do(ctx, http.MethodPost, "/break?"+url.Values{"instance": {instance}, "fault": {fault}}.Encode())
+	return string(body), err
+}
+
+// Rows is the demo's table now. With no demo there, the error is
+// [ErrNotRunning].
+func (c Client) Rows(ctx context.Context) ([]Row, error) {
+	body, err := c.do(ctx, http.MethodGet, "/rows")
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	if err := json.Unmarshal(body, &rows); err != nil {
+		return nil, fmt.Errorf("what answers on %s is not a demo: %w", c.control(), err)
+	}
+	return rows, nil
+}
+
+func (c Client) control() string {
+	if c.Control == "" {
+		return DefaultControl()
+	}
+	return c.Control
+}
+
+func (c Client) do(ctx context.Context, method, target string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, "unix", c.control())
+		},
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://demo"+target, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := transport.RoundTrip(request)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w: nobody answers on %s", ErrNotRunning, c.control())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking the demo: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("asking the demo: %w", err)
+	}
+	body = bytes.TrimSpace(body)
+	switch response.StatusCode {
+	case http.StatusOK:
+		return body, nil
+	case http.StatusNotFound:
+		return nil, unknownError(body)
+	default:
+		return nil, errors.New(string(body))
+	}
+}
