@@ -1,0 +1,96 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/inservice/inservice/internal/config"
+	"github.com/inservice/inservice/internal/dsn"
+)
+
+// blocks are the README's code blocks of one language.
+func blocks(t *testing.T, language string) []string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(readme), -1) {
+		found = append(found, match[1])
+	}
+	if len(found) == 0 {
+		t.Fatalf("the README has no block of %s", language)
+	}
+	return found
+}
+
+func TestREADMEConfigurationIsValid(t *testing.T) {
+	environment := map[string]string{"HEALTH_TOKEN": "t", "DATABASE_URL": "postgres://app:pw@db.example/site"}
+	options := config.Options{
+		CheckDSN: dsn.Check, DriverOf: dsn.Driver,
+		Getenv: func(name string) (string, bool) { value, found := environment[name]; return value, found },
+	}
+	for _, block := range blocks(t, "yaml") {
+		if _, err := config.Parse("README.md", []byte(block), options); err != nil {
+			t.Errorf("%v\n%s", err, block)
+		}
+	}
+}
+
+// What the README shows of `config validate` is what it prints.
+func TestREADMEProblemsAreReal(t *testing.T) {
+	const file = `balance:
+  listeners:
+    - {address: ":8080", target_group: web}
+  target_groups:
+    web:
+      targets: ["10.0.0.5:80", "10.0.0.6:80"]
+      health_check:
+        intervall: 5s
+        timeout: 10s
+`
+	_, err := config.Parse("inservice.yaml", []byte(file), config.Options{})
+	if err == nil {
+		t.Fatal("the file is valid")
+	}
+	shown := blocks(t, "console")[0]
+	for line := range strings.Lines(err.Error()) {
+		if !strings.Contains(shown, line) {
+			t.Errorf("the README does not show %q", line)
+		}
+	}
+}
+
+// The lines of Go in the README compile, in a server that has what they use.
+func TestREADMEProgramBuilds(t *testing.T) {
+	program := `package main
+
+import (
+	"context"
+	"database/sql"
+	"net/http"
+
+	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/health/sqlcheck"
+)
+
+func main() {
+	var ctx context.Context
+	var db *sql.DB
+	mux := http.NewServeMux()
+	` + blocks(t, "go")[0] + `
+}
+`
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A requestBody is the client's body on its way to the target. It bounds the
+// wait for the client's next bytes, tells the client's failures from the
+// target's, and carries the trailers over, which exist only once the body has
+// been read to its end.
+type requestBody struct {
+	io.ReadCloser
+	exchange *exchange
+	client   *http.ResponseController
+	patience time.Duration
+	trailer  http.Header // what the transport sends after the body; nil: no trailers
+	closed   atomic.Bool // the transport has given up; what Read returns from now on says nothing
+}
+
+// Read runs on a goroutine of the transport, which looks at the trailers only
+// after it has read the end of the body. A server that has no read deadlines
+// gets none.
+func (b *requestBody) Read(p []byte) (int, error) {
+	_ = b.client.SetReadDeadline(time.Now().Add(b.patience))
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == io.EOF:
+		// The server reads on, to notice when the client leaves.
+		_ = b.client.SetReadDeadline(time.Time{})
+		if b.trailer != nil {
+			copyTrailer(b.trailer, b.exchange.request.Trailer)
+		}
+	case err != nil && !b.closed.Load():
+		b.exchange.broken.Store(&err)
+	}
+	return n, err
+}
+
+func (b *requestBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
+}
+
+// copyTrailer copies trailers, except those that must not be trailers (RFC 9110,
+// section 6.5.1) and those that claim to come from a proxy: some servers merge
+// trailers into the header.
+func copyTrailer(to, from http.Header) {
+	for name, values := range from {
+		switch name {
+		case "Content-Length", "Transfer-Encoding", "Trailer", "Host":
+			continue
+		}
+		if !isForwarding(name) {
+			to[name] = values
+		}
+	}
+}
+
+// An answerBody is the target's body on its way to the client. It notes when
+// reading it fails.
+type answerBody struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.exchange.fail(fmt.Errorf("the target broke off its answer: %w", err))
+	}
+	return n, err
+}
+
+const bufferSize = 32 << 10
+
+// buffers lends out the buffers that answers are copied through.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return p[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put takes back what Get returned. The conversion to an array pointer spares
+// the pool an allocation for the slice's header.
+func (b *buffers) Put(p []byte) {
+	b.pool.Put((*[bufferSize]byte)(p))
+}

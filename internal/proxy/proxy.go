@@ -1,0 +1,220 @@
+// Package proxy forwards HTTP requests to targets.
+//
+// What a [Proxy] guarantees:
+//
+//   - Method, path and query reach the target byte for byte, and so does Host;
+//     a request without one (HTTP/1.0) gets the target's address. Fields that
+//     belong to one connection (RFC 9110, section 7.6.1) are removed in both
+//     directions; nothing but the forwarding fields is added.
+//   - X-Forwarded-For, -Proto and -Host tell the truth. Whatever a stranger
+//     wrote into Forwarded or a field whose name begins with X-Forwarded is
+//     dropped, as a field and as a trailer. Only a peer in
+//     [Proxy.TrustedProxies] is believed.
+//   - Answers stream: bytes of unknown length go on at once, those of known
+//     length within a few milliseconds. Interim answers (1xx), trailers in
+//     both directions and protocol upgrades such as WebSocket pass.
+//   - An answer that the target broke off is broken off for the client too,
+//     under an [http.Server]; it never looks complete. (Only to an HTTP/1.0
+//     client, to which the end of the connection is the end of an answer of
+//     unknown length, the two look the same.)
+//   - A request is sent to one target and is not repeated, but for one case
+//     that cannot have two effects: a kept connection turns out to be closed
+//     before a byte of the answer came. It is then sent again, to the same
+//     target, if none of it had been written, or if it has no body and its
+//     method is GET, HEAD, OPTIONS or TRACE or it carries an Idempotency-Key.
+//   - A client that leaves ends the request at the target, and is never held
+//     against the target.
+//
+// Answers of our own are short plain text that begins with "inservice:" and
+// name no address: 503 when no target may receive traffic, 502 when the target
+// can't be reached or gives no valid answer, 504 when it takes too long, 400 or
+// 408 for a request body that breaks off or stops, 405 for CONNECT. 503 carries
+// no Retry-After: nobody knows when a target will be back, and a guess would
+// bring all clients back at the same moment.
+//
+// Three limits come from the standard library. A client that closes its sending
+// side before it has the answer counts as gone. Bytes that a client sends after
+// an upgrade request, before the 101 has come, may be lost; protocols such as
+// WebSocket forbid them. And when a target dies while the client pauses in the
+// middle of its body, the client learns it with its next bytes, or when
+// [Proxy.ResponseTimeout] has passed.
+//
+// A Proxy may serve any number of requests at the same time. It starts no
+// goroutine of its own that outlives them, but it keeps connections to targets
+// open; [Proxy.Close] ends those.
+package proxy
+
+import (
+	"cmp"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// A dial that loses its first packet tries again after one second, and after
+	// two more: 5 s leaves room for both.
+	defaultDialTimeout = 5 * time.Second
+	// The idle timeout of AWS's Application Load Balancer is 60 s.
+	defaultResponseTimeout = time.Minute
+	// Lines on failed targets per second; a dead target under load would
+	// otherwise write as many as there are requests.
+	failureLines = 10
+)
+
+// StatusClientGone is the [Observation.Status] of a request that its client
+// ended. It is nginx's number for the case and is never sent.
+const StatusClientGone = 499
+
+// A Picker chooses the target for each request.
+type Picker interface {
+	// Pick returns the host:port of the target that the next request goes to.
+	// An error means that no target may receive traffic. Pick is called once for
+	// each request, from many goroutines at once, and must not block.
+	Pick() (address string, err error)
+}
+
+// An Observation is what became of one request that was sent to a target.
+type Observation struct {
+	Target string // as picked
+	// Status is that of the answer the client was given: the target's own, or
+	// 502 or 504 in its place. It is 101 for a protocol upgrade and
+	// StatusClientGone when ClientGone is set.
+	Status int
+	// Err says why there was no complete answer; nil if there was one. An answer
+	// that broke off after its header has the target's Status and an Err.
+	Err error
+	// ClientGone means that the exchange ended because of the client: it closed
+	// the connection, its request body broke off, or the server that called the
+	// proxy cancelled the request. The target is not to blame.
+	ClientGone bool
+	// Duration is the time from the request's arrival to the last byte of the
+	// answer; for an upgrade, to the end of the connection.
+	Duration time.Duration
+}
+
+// Failed reports whether the target is to blame: it gave no complete answer, or
+// one with a 5xx status.
+func (o Observation) Failed() bool {
+	return !o.ClientGone && (o.Err != nil || o.Status >= 500)
+}
+
+// Proxy is an [http.Handler] that sends each request to the target that its
+// Picker names. Set the fields before the first request and leave them alone.
+type Proxy struct {
+	// Picker is required.
+	Picker Picker
+
+	// TrustedProxies are the networks of proxies in front of this one. A request
+	// from a peer in one of them keeps its forwarding fields; the peer's address
+	// is appended to X-Forwarded-For, and X-Forwarded-Proto and -Host are set
+	// only if they are missing. What they say is passed on as it is, even
+	// "X-Forwarded-For: unknown". So list only proxies that set these fields
+	// themselves. Empty: nobody is trusted. An IPv4 network is written as such,
+	// not mapped into IPv6.
+	TrustedProxies []netip.Prefix
+
+	// DialTimeout bounds connecting to a target. Zero means 5 seconds.
+	DialTimeout time.Duration
+
+	// ResponseTimeout bounds three waits: for the header of the target's answer
+	// once the whole request was sent; before that, for the target to take the
+	// next bytes of the request body, and for the client to send them. An answer
+	// that has begun may take as long as it likes. Zero means 60 seconds.
+	ResponseTimeout time.Duration
+
+	// Observe, if not nil, is called once for each request that was sent to a
+	// target, after its end, from many goroutines at once. It must not block.
+	Observe func(Observation)
+
+	// Log gets one warning for each failure of a target, at most 10 a second; the
+	// next line says how many were left out. A 5xx answer of the target is not a
+	// failure in this sense, nor is a client that leaves. The path is logged, the
+	// query never is. Nil means slog.Default().
+	Log *slog.Logger
+
+	dialContext dialFunc // nil: net.Dialer; set by tests
+
+	once      sync.Once // sets the fields below
+	dialer    *dialer
+	transport *http.Transport
+	buffers   *buffers
+	silence   *log.Logger // swallows what the standard library would log: we log each failure ourselves
+	lines     lineLimit
+}
+
+func (p *Proxy) init() {
+	dial := p.dialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	p.dialer = newDialer(dial, cmp.Or(p.DialTimeout, defaultDialTimeout), p.responseTimeout())
+	p.transport = newTransport(p.dialer, p.responseTimeout())
+	p.buffers = &buffers{}
+	p.silence = log.New(io.Discard, "", 0)
+	p.lines.perSecond = failureLines
+}
+
+func (p *Proxy) responseTimeout() time.Duration {
+	return cmp.Or(p.ResponseTimeout, defaultResponseTimeout)
+}
+
+// ServeHTTP forwards r to a target and w gets its answer. It panics with
+// [http.ErrAbortHandler], which an [http.Server] takes as the order to break
+// the connection, when an answer cannot be completed or the client has gone.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.once.Do(p.init)
+	if r.Method == http.MethodConnect {
+		http.Error(w, "inservice: CONNECT is not possible here", http.StatusMethodNotAllowed)
+		return
+	}
+	started := time.Now()
+	target, err := p.Picker.Pick()
+	if err != nil {
+		http.Error(w, "inservice: no target is in service", http.StatusServiceUnavailable)
+		return
+	}
+	x := &exchange{proxy: p, target: target, client: w, request: r, started: started}
+	x.run()
+}
+
+// Close gives up the dials that still run, waits for them, and closes the idle
+// connections to targets. Call it when no request is being served; the proxy
+// can't be used after it.
+func (p *Proxy) Close() {
+	p.once.Do(p.init)
+	p.dialer.close()
+	p.transport.CloseIdleConnections()
+}
+
+// report logs a failure to answer and hands the observation on.
+func (p *Proxy) report(o Observation, r *http.Request) {
+	if o.Err != nil && !o.ClientGone {
+		p.logFailure(o, r)
+	}
+	if p.Observe != nil {
+		p.Observe(o)
+	}
+}
+
+func (p *Proxy) logFailure(o Observation, r *http.Request) {
+	ok, dropped := p.lines.allow(time.Now())
+	if !ok {
+		return
+	}
+	log := cmp.Or(p.Log, slog.Default())
+	if dropped > 0 {
+		log = log.With("lines_left_out", dropped)
+	}
+	log.LogAttrs(r.Context(), slog.LevelWarn, "target failed",
+		slog.String("target", o.Target),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.EscapedPath()),
+		slog.Int("status", o.Status),
+		slog.Any("error", o.Err))
+}
