@@ -5,7 +5,11 @@
 //	checks := &health.Registry{Checks: []health.Check{
 //		{Name: "database", Run: sqlcheck.Query(db, "select 1")},
 //	}}
-//	go checks.Run(ctx)
+//	go func() {
+//		if err := checks.Run(ctx); err != nil {
+//			log.Print(err)
+//		}
+//	}()
 //	mux.Handle("/health_check", &health.Handler{Registry: checks})
 //
 // # What it guarantees

@@ -31,7 +31,9 @@ type Handler struct {
 
 	// Trusted are the networks whose requests may ask for details. A request
 	// with a forwarding field (X-Forwarded-For, Forwarded, X-Real-IP, Via) was
-	// sent on for somebody else, who is not known to be trusted.
+	// sent on for somebody else, who is not known to be trusted. A proxy that adds
+	// none of them passes strangers on as itself: do not trust a network that
+	// holds such a one (nginx's proxy_pass adds none by itself), use Token.
 	Trusted []netip.Prefix
 
 	// Service describes the server in detailed answers. Zero leaves it out.

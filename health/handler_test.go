@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -189,6 +190,19 @@ func TestDetails(t *testing.T) {
 		}
 		if w.Code != 503 {
 			t.Errorf("code is %d, want 503: one check has no result yet", w.Code)
+		}
+		if got := w.Header().Get("Cache-Control"); got != "no-store" {
+			t.Errorf("Cache-Control is %q", got)
+		}
+		if got, want := w.Header().Get("Content-Length"), fmt.Sprint(w.Body.Len()); got != want {
+			t.Errorf("Content-Length is %q, want %s", got, want)
+		}
+
+		r.Drain()
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, request)
+		if !strings.Contains(w.Body.String(), `"draining: this server is going away"`) {
+			t.Errorf("the answer does not say that it drains:\n%s", w.Body)
 		}
 	})
 }

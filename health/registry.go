@@ -22,9 +22,11 @@ type Registry struct {
 	// up later results, which then turn stale.
 	OnResult func(Result)
 
-	// OnChange, if set, is told when a result has changed the verdict. It is
-	// called like OnResult and after it. Its first call reports the change from
-	// Unknown.
+	// OnChange, if set, is told when a result has changed the verdict on the
+	// checks. It is called like OnResult and after it; the first call reports the
+	// change from Unknown. Draining is not part of that verdict: whoever calls
+	// Drain knows of it. Nor does a result that turns stale make a call, since
+	// that happens when results have stopped arriving; Status and Snapshot show it.
 	OnChange func(was Status, now Snapshot)
 
 	running  atomic.Bool
@@ -77,7 +79,7 @@ func (r *Registry) own(ctx context.Context, results []Result, updates <-chan upd
 		p := publish(slices.Clone(results))
 		r.current.Store(p)
 		if p.status != was && r.OnChange != nil {
-			r.OnChange(was, r.Snapshot())
+			r.OnChange(was, Snapshot{Time: time.Now(), Status: p.status, Results: slices.Clone(p.results)})
 		}
 		was = p.status
 		select {

@@ -108,8 +108,8 @@ func TestNothingStaleIsGreen(t *testing.T) {
 			t.Errorf("answer past the freshness bound is %d %q, want 503 \"unknown\"", w.Code, w.Body)
 		}
 		s := r.Snapshot()
-		if got, want := s.Results[0].Status, health.Unknown; got != want {
-			t.Errorf("stale result is %v, want %v", got, want)
+		if s.Results[0].Status != health.Unknown || s.Status != health.Unknown {
+			t.Errorf("the snapshot is %v with a stale result of %v, want unknown for both", s.Status, s.Results[0].Status)
 		}
 		if got := fmt.Sprint(s.Reasons()); !strings.Contains(got, "14s old") {
 			t.Errorf("reasons are %s, want the result's age", got)
@@ -259,6 +259,90 @@ func TestLatePassDoesNotCount(t *testing.T) {
 	})
 }
 
+// Intervals are from start to start, and a run that outlasts one delays the next.
+func TestIntervalIsFromStartToStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		epoch := time.Now()
+		var starts []string
+		r := &health.Registry{Checks: []health.Check{{
+			Name: "c", Interval: 5 * time.Second, Timeout: time.Minute,
+			Run: func(context.Context) error {
+				starts = append(starts, time.Since(epoch).String())
+				if len(starts) == 3 {
+					time.Sleep(7 * time.Second)
+				} else {
+					time.Sleep(2 * time.Second)
+				}
+				return nil
+			},
+		}}}
+		stop := start(t, r)
+		time.Sleep(23 * time.Second)
+		stop()
+		if diff := cmp.Diff([]string{"0s", "5s", "10s", "17s", "22s"}, starts); diff != "" {
+			t.Errorf("runs began at (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A run that is cut off because the registry stops says nothing of its check.
+func TestStoppingIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []health.Result
+		r := &health.Registry{
+			Checks:   []health.Check{{Name: "c", Timeout: time.Minute, Run: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}},
+			OnResult: func(r health.Result) { told = append(told, r) },
+		}
+		start(t, r)()
+		if len(told) != 0 {
+			t.Errorf("stopping was told as %v", told)
+		}
+	})
+}
+
+func TestRunAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &health.Registry{Checks: []health.Check{{Name: "c", Run: pass}}}
+		for range 2 {
+			stop := start(t, r)
+			if got := r.Status(); got != health.Pass {
+				t.Errorf("status while it runs is %v, want pass", got)
+			}
+			if err := stop(); err != nil {
+				t.Errorf("Run returned %v", err)
+			}
+		}
+	})
+}
+
+// OnChange tells of the checks, whether or not the server drains.
+func TestOnChangeLeavesDrainingOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var database thing
+		var told []string
+		r := &health.Registry{
+			Checks: []health.Check{{Name: "database", Interval: time.Second, Run: database.check}},
+			OnChange: func(was health.Status, now health.Snapshot) {
+				told = append(told, fmt.Sprintf("%v to %v, draining %t", was, now.Status, now.Draining))
+			},
+		}
+		start(t, r)
+		r.Drain()
+		for _, broken := range []bool{true, false} {
+			database.broken.Store(broken)
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		want := []string{"unknown to pass, draining false", "pass to fail, draining false", "fail to pass, draining false"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if got := r.Status(); got != health.Fail {
+			t.Errorf("status is %v, want fail: it drains", got)
+		}
+	})
+}
+
 func TestOneCheckDoesNotDelayAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int64
@@ -394,12 +478,14 @@ func TestRunNamesACheckThatCannotBeStopped(t *testing.T) {
 			Name: "stubborn", Run: func(context.Context) error { <-release; return nil },
 		}}}
 		begun := time.Now()
-		err := start(t, r)()
+		stop := start(t, r)
+		time.Sleep(time.Second)
+		err := stop()
 		if err == nil || !strings.Contains(err.Error(), `check "stubborn" ignores its context`) {
 			t.Errorf("Run returned %v, want an error that names the check", err)
 		}
 		if waited := time.Since(begun); waited != health.DefaultTimeout {
-			t.Errorf("Run waited %v for it, want its timeout of %v", waited, health.DefaultTimeout)
+			t.Errorf("Run ended %v after the run began, want its timeout of %v", waited, health.DefaultTimeout)
 		}
 	})
 }

@@ -30,7 +30,7 @@ type plan struct {
 
 var (
 	full  = plan{rounds: 5, round: 3 * time.Second, probes: time.Minute}
-	short = plan{rounds: 1, round: time.Second, probes: 10 * time.Second}
+	short = plan{rounds: 1, round: time.Second, probes: 20 * time.Second}
 )
 
 func main() {
@@ -51,9 +51,13 @@ func run(ctx context.Context, p plan) (status int) {
 	r := &rig{ctx: ctx}
 	defer r.cleanup()
 	defer func() {
-		if failure, ok := recover().(failed); ok {
+		switch failure := recover().(type) {
+		case nil:
+		case failed:
 			fmt.Fprintln(os.Stderr, "error:", failure)
 			status = 1
+		default:
+			panic(failure)
 		}
 	}()
 	fmt.Printf("health bench: %d cores, %s, %d rounds of %v each, medians\n\n", runtime.NumCPU(), runtime.Version(), p.rounds, p.round)

@@ -96,7 +96,9 @@ func (r *rig) startAgent(name string, checks int) server {
 	address := probe.Addr().String()
 	probe.Close() // so that the agent can have it; nobody else looks for ports here
 
-	args := []string{"agent", "--listen", address, "--log-level", "error", "--drain-timeout", "0s"}
+	file := filepath.Join(r.dir, "unchecked.yaml") // the checks come from flags
+	r.must("a file", os.WriteFile(file, []byte("agent: {drain_timeout: 0s, checks: []}\n"), 0o600))
+	args := []string{"agent", "--config", file, "--listen", address, "--log-level", "error"}
 	five := [][2]string{
 		{"--check-sql", r.database.DSN()},
 		{"--check-http", r.nginx.DSN() + "/health_check"},

@@ -59,10 +59,12 @@ func TestREADMEProblemsAreReal(t *testing.T) {
 		t.Fatal("the file is valid")
 	}
 	shown := blocks(t, "console")[0]
+	want := "$ inservice config validate inservice.yaml\nerror: 2 problems in the configuration\n"
 	for line := range strings.Lines(err.Error()) {
-		if !strings.Contains(shown, line) {
-			t.Errorf("the README does not show %q", line)
-		}
+		want += "  " + strings.TrimSuffix(line, "\n") + "\n"
+	}
+	if shown != want {
+		t.Errorf("the README shows\n%s\nand it prints\n%s", shown, want)
 	}
 }
 
@@ -73,6 +75,7 @@ func TestREADMEProgramBuilds(t *testing.T) {
 import (
 	"context"
 	"database/sql"
+	"log"
 	"net/http"
 
 	"github.com/inservice/inservice/health"

@@ -27,7 +27,8 @@ const maxBody = 64 << 10
 // choice. It must not be changed once its Run is in use, which may then be
 // called from any goroutine.
 type Request struct {
-	// URL is absolute, http or https. A password in it is sent, and never shown.
+	// URL is absolute, http or https. Errors name its scheme, host and path only:
+	// passwords stand before those, and keys in the query behind them.
 	URL string
 
 	// Host is the Host field to send, for a server that is strict about it.
@@ -68,7 +69,7 @@ func (r Request) Run(ctx context.Context) error {
 	if transport == nil {
 		transport = fresh
 	}
-	what := "GET " + request.URL.Redacted()
+	what := "GET " + bare(request.URL)
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -76,7 +77,7 @@ func (r Request) Run(ctx context.Context) error {
 	defer response.Body.Close()
 	if !r.accepts(response.StatusCode) {
 		if to := response.Header.Get("Location"); to != "" {
-			return fmt.Errorf("%s answered %s to %s", what, response.Status, redacted(to))
+			return fmt.Errorf("%s answered %s to %s", what, response.Status, bareLocation(to))
 		}
 		return fmt.Errorf("%s answered %s", what, response.Status)
 	}
@@ -93,7 +94,7 @@ func (r Request) request(ctx context.Context) (*http.Request, error) {
 		return nil, errors.New("the URL to check can't be parsed: write it as http://host:port/path")
 	}
 	if (request.URL.Scheme != "http" && request.URL.Scheme != "https") || request.URL.Host == "" {
-		return nil, fmt.Errorf("the URL to check is %q: write it as http://host:port/path", request.URL.Redacted())
+		return nil, errors.New("the URL to check is not absolute, or neither http nor https: write it as http://host:port/path")
 	}
 	for name, values := range r.Header {
 		request.Header[http.CanonicalHeaderKey(name)] = values
@@ -116,11 +117,17 @@ func (r Request) accepts(status int) bool {
 	return status >= 200 && status <= 299
 }
 
-// redacted is a Location field without a password.
-func redacted(location string) string {
+// bare is a URL without what may be secret: user, password, query and fragment.
+func bare(u *url.URL) string {
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return shown.String()
+}
+
+// bareLocation is a Location field, likewise.
+func bareLocation(location string) string {
 	u, err := url.Parse(location)
-	if err != nil {
-		return "an address that can't be parsed"
+	if err != nil || u.Opaque != "" {
+		return "an address that can't be shown"
 	}
-	return u.Redacted()
+	return bare(u)
 }

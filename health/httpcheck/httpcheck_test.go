@@ -21,9 +21,10 @@ func TestGetJudgesTheAnswer(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "well") })
 	mux.HandleFunc("/empty", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/choices", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusMultipleChoices) })
 	mux.HandleFunc("/error", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", http.StatusInternalServerError) })
 	mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "https://user:hidden@elsewhere.example/", http.StatusMovedPermanently)
+		http.Redirect(w, r, "https://user:hidden@elsewhere.example/login?key=hidden#hidden", http.StatusMovedPermanently)
 	})
 	mux.HandleFunc("/redirect-here", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/followed", http.StatusFound) })
 	mux.HandleFunc("/followed", func(w http.ResponseWriter, r *http.Request) { followed.Store(true) })
@@ -48,9 +49,10 @@ func TestGetJudgesTheAnswer(t *testing.T) {
 		{"/ok", nil},
 		{"/empty", nil},
 		{"/flood", nil},
+		{"/choices", []string{"answered 300 Multiple Choices"}},
 		{"/error", []string{"GET " + server.URL + "/error answered 500 Internal Server Error"}},
 		{"/missing", []string{"answered 404 Not Found"}},
-		{"/redirect", []string{"answered 301 Moved Permanently to https://user:xxxxx@elsewhere.example/"}},
+		{"/redirect", []string{"answered 301 Moved Permanently to https://elsewhere.example/login"}},
 		{"/redirect-here", []string{"answered 302 Found to /followed"}},
 		{"/cut", []string{"the answer broke off", "EOF"}},
 	}
@@ -64,8 +66,8 @@ func TestGetJudgesTheAnswer(t *testing.T) {
 				return
 			}
 			for _, want := range test.want {
-				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("error is %v, want it to say %q", err, want)
+				if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") {
+					t.Errorf("error is %v, want it to say %q, and nothing hidden", err, want)
 				}
 			}
 		})
@@ -99,9 +101,12 @@ func TestRequestIsSentAsConfigured(t *testing.T) {
 		t.Errorf("the server saw %+v, want %+v", got, want)
 	}
 	check.Accept = nil
-	if err := check.Run(t.Context()); err == nil || strings.Contains(err.Error(), "kim:pw") {
-		t.Errorf("error is %v, want one without the password", err)
+	check.URL += "/status?key=s3cret#s3cret"
+	want418 := "GET " + server.URL + "/status answered 418 I'm a teapot"
+	if err := check.Run(t.Context()); err == nil || err.Error() != want418 {
+		t.Errorf("error is %v, want %s: neither user nor query", err, want418)
 	}
+	<-asked
 }
 
 // A connection that was kept would go on answering after the server has stopped

@@ -6,6 +6,11 @@
 // when it is told to end, the answer turns red first and is still given for
 // DrainTimeout, so that load balancers learn of it before the door is shut.
 //
+// What it can't do is net/http's doing: an HTTP/1.1 request without any Host, or
+// with one that is no host, is refused with 400 before it gets here (RFC 9112,
+// section 3.2, asks for that). A prober that sends such requests must be told to
+// use HTTP/1.0 or to name a host.
+//
 // Open and Run are called once, in that order, by one goroutine. Addr, Snapshot
 // and ServeHTTP may be called from any goroutine once Open has returned.
 package agent
@@ -69,8 +74,8 @@ type Agent struct {
 // Open binds the address. A busy port is an error. Nothing is started, so
 // connections wait in the kernel until Run.
 func (a *Agent) Open() error {
-	if !strings.HasPrefix(a.Path, "/") {
-		return fmt.Errorf("the health path is %q: it must begin with a slash, such as /health_check", a.Path)
+	if !strings.HasPrefix(a.Path, "/") || strings.Contains(a.Path, "//") || strings.ContainsAny(a.Path, "%?#") {
+		return fmt.Errorf("the health path is %q: it must begin with one slash and be written plainly, such as /health_check", a.Path)
 	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
@@ -141,7 +146,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 	a.Log.Info("agent answers", "address", a.listener.Addr().String(), "path", a.Path, "checks", len(a.Checks))
 	if len(a.Checks) == 0 {
-		a.Log.Warn("no check is configured: the answer proves only that the agent runs", "hint", "add --check-http, --check-sql or --check-tcp")
+		a.Log.Warn("no check is configured: the answer proves only that the agent runs", "hint", "add some under agent.checks")
 	}
 	select {
 	case <-ctx.Done():
@@ -164,7 +169,7 @@ func (a *Agent) drain(serving context.Context) {
 	if a.DrainTimeout <= 0 {
 		return
 	}
-	a.Log.Info("draining: the answer is red, closing after the drain timeout", "drain_timeout", a.DrainTimeout.String())
+	a.Log.Info("draining: the answer is red until the agent closes; a second signal ends it at once", "drain_timeout", a.DrainTimeout.String())
 	timer := time.NewTimer(a.DrainTimeout)
 	defer timer.Stop()
 	select {
@@ -184,6 +189,11 @@ func (a *Agent) close(server *http.Server) {
 
 // ServeHTTP answers the health path, and 404 on any other.
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Keeping the connection would mean to wait for a body that a probe has no
+		// use for, and that may never come, before the answer goes out.
+		w.Header().Set("Connection", "close")
+	}
 	if p := r.URL.Path; p != a.path && p != a.path+"/" {
 		http.Error(w, "not found", http.StatusNotFound)
 		return

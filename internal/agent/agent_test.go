@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,6 +138,76 @@ func TestAnswersWhatBalancersSend(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A body that never comes must not hold the answer up.
+func TestAnswersBeforeABodyThatNeverComes(t *testing.T) {
+	a := &Agent{Path: "/health_check", Checks: []health.Check{{Name: "c", Run: pass}}}
+	run(t, a)
+	begun := time.Now()
+	response, body := exchange(t, a.Addr().String(), "GET /health_check HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
+	if response.StatusCode != 200 || body != "ok" || !response.Close {
+		t.Errorf("answer is %d %q, close %t; want 200 ok and the connection closed", response.StatusCode, body, response.Close)
+	}
+	if took := time.Since(begun); took >= readTimeout {
+		t.Errorf("the answer took %v", took)
+	}
+}
+
+// Who is slower or larger than any load balancer is cut off.
+func TestLimits(t *testing.T) {
+	a := &Agent{Path: "/health_check", Checks: []health.Check{{Name: "c", Run: pass}}}
+	run(t, a)
+	large := "GET /health_check HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes) + "\r\n\r\n"
+	if response, _ := exchange(t, a.Addr().String(), large); response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a large header was answered %d, want 431", response.StatusCode)
+	}
+	slow, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if _, err := io.WriteString(slow, "GET /health_check HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	slow.SetReadDeadline(time.Now().Add(readHeaderTimeout + 10*time.Second))
+	if answer, err := io.ReadAll(slow); err != nil {
+		t.Errorf("a header that never ends kept its connection: %q, %v", answer, err)
+	}
+}
+
+// Details reach those who are named, and nobody else.
+func TestDetails(t *testing.T) {
+	failing := []health.Check{{Name: "c", Run: func(context.Context) error { return errors.New("db.internal refused") }}}
+	open := &Agent{Path: "/h", Checks: failing, Token: "t0ken", TrustedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	run(t, open)
+	shut := &Agent{Path: "/h", Checks: failing}
+	run(t, shut)
+	for _, test := range []struct {
+		name    string
+		to      *Agent
+		request string
+		details bool
+	}{
+		{"token", open, "GET /h HTTP/1.0\r\nAuthorization: Bearer t0ken\r\n\r\n", true},
+		{"network", open, "GET /h?verbose HTTP/1.0\r\n\r\n", true},
+		{"nobody asks", open, "GET /h HTTP/1.0\r\n\r\n", false},
+		{"not configured", shut, "GET /h?verbose HTTP/1.0\r\nAuthorization: Bearer t0ken\r\n\r\n", false},
+	} {
+		if _, body := exchange(t, test.to.Addr().String(), test.request); strings.Contains(body, "db.internal") != test.details {
+			t.Errorf("%s: the answer is %q, want details %t", test.name, body, test.details)
+		}
+	}
+}
+
+func TestPathsThatCanNotBeAnswered(t *testing.T) {
+	for _, path := range []string{"", "up", "//", "/a//b", "/health%20check", "/up?x", "/up#x"} {
+		a := &Agent{Listen: "127.0.0.1:0", Path: path}
+		if err := a.Open(); err == nil {
+			a.Close()
+			t.Errorf("the path %q was accepted", path)
+		}
 	}
 }
 

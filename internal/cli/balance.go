@@ -26,7 +26,7 @@ or are answered 503.
 When it is told to end it stops accepting and lets requests finish, for
 drain_timeout at most. A second signal ends it at once.`,
 		Example: "  inservice balance --config inservice.yaml",
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if path == "" {
 				return &usageError{err: errors.New("balance needs a configuration: --config FILE"), hint: "the README shows one; 'inservice config validate FILE' checks it"}
@@ -41,17 +41,18 @@ drain_timeout at most. A second signal ends it at once.`,
 			return p.runBalance(c.Context(), file)
 		},
 	}
-	c.Flags().StringVarP(&path, "config", "c", "", "configuration file (required)")
+	c.Flags().StringVarP(&path, "config", "c", "", "configuration `FILE` (required)")
 	addLogFlags(c)
 	return c
 }
 
 func (p *program) runBalance(ctx context.Context, file *config.File) error {
 	c := file.Balance
-	log, err := p.logger(file.Log)
+	log, endLog, err := p.logger(file.Log)
 	if err != nil {
 		return err
 	}
+	defer endLog()
 	b := &balancer.Balancer{TrustedProxies: c.TrustedProxies, DrainTimeout: c.DrainTimeout, Log: log}
 	for _, l := range c.Listeners {
 		b.Listeners = append(b.Listeners, balancer.Listener{Address: l.Address, Group: l.TargetGroup})
@@ -59,6 +60,9 @@ func (p *program) runBalance(ctx context.Context, file *config.File) error {
 	for _, g := range c.TargetGroups {
 		b.Groups = append(b.Groups, makeGroup(g))
 	}
+	defer context.AfterFunc(ctx, func() {
+		log.Info("stopping: requests may finish; a second signal ends it at once", "drain_timeout", c.DrainTimeout.String())
+	})()
 	if err := b.Open(); err != nil {
 		return listenHint(err, "balance.listeners in the file")
 	}

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -27,23 +30,30 @@ const (
 
 // program is what sub-commands share.
 type program struct {
-	out, err io.Writer
-	command  string // how people call this program, for hints
+	stdout, stderr io.Writer
+	command        string // how people call this program, for hints
 }
 
 // Run executes one command line, without the program's name, and returns the
-// exit status. Results go to out, errors and logs to err.
-func Run(args []string, out, err io.Writer) int {
-	p := &program{out: out, err: err, command: commandName()}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+// exit status. Results go to stdout, errors and logs to stderr.
+func Run(args []string, stdout, stderr io.Writer) int {
+	p := &program{stdout: stdout, stderr: stderr, command: commandName()}
+	// A reader of our output that goes away is an error of that write. It must not
+	// end an agent that a load balancer relies on.
+	signal.Ignore(syscall.SIGPIPE)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	// A second signal ends the process at once, as it would without us.
 	context.AfterFunc(ctx, stop)
 
 	root := p.root()
 	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(err)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	return p.report(root.ExecuteContext(ctx))
 }
 
@@ -57,13 +67,14 @@ Begin with "inservice demo": a site with a database behind a balancer, in one
 process, with faults to switch on and watch.`,
 		SilenceErrors: true, // report prints them, with hints
 		SilenceUsage:  true,
+		Version:       version(),
 		Args:          subcommandOnly,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: c.CommandPath() + " --help"}
 	})
-	root.AddCommand(p.agentCommand(), p.balanceCommand(), p.configCommand(), p.demoCommand(), p.versionCommand())
+	root.AddCommand(p.agentCommand(), p.balanceCommand(), p.configCommand(), p.demoCommand(), p.whoamiCommand(), p.versionCommand())
 	return root
 }
 
@@ -109,26 +120,30 @@ func (p *program) report(err error) int {
 	}
 	if e, ok := errors.AsType[*usageError](err); ok {
 		status, hint = exitUsage, e.hint
-	} else if cobraUsage(err) {
-		status, hint = exitUsage, p.command+" --help"
 	}
-	fmt.Fprintf(p.err, "error: %v\n", err)
+	fmt.Fprintf(p.stderr, "error: %v\n", err)
 	if hint != "" {
-		fmt.Fprintf(p.err, "hint: %s\n", hint)
+		fmt.Fprintf(p.stderr, "hint: %s\n", hint)
 	}
 	return status
 }
 
-// cobraUsage recognises what cobra says of a wrong command line; it has no type
-// for it.
-func cobraUsage(err error) bool {
-	text := err.Error()
-	for _, prefix := range []string{"unknown command", "accepts ", "requires ", "invalid argument"} {
-		if strings.HasPrefix(text, prefix) {
-			return true
+// arguments makes a command take exactly the arguments that are named, such as
+// "FILE".
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		takes := "no arguments"
+		if len(names) > 0 {
+			takes = strings.Join(names, " and ")
+		}
+		return &usageError{
+			err:  fmt.Errorf("%s takes %s, and got %q", c.CommandPath(), takes, args),
+			hint: c.CommandPath() + " --help",
 		}
 	}
-	return false
 }
 
 // listenHint adds, to an error about an address in use, how to find out by whom.
@@ -139,13 +154,31 @@ func listenHint(err error, flag string) error {
 	return &hintError{err: err, hint: fmt.Sprintf("see who has it with 'ss -ltnp', or choose another address with %s (port 0 takes a free one)", flag)}
 }
 
-// commandName is how this program was called: by its name, or through `go run`.
+// goRun matches where `go run` puts what it has built: a temporary folder, or the
+// build cache.
+var goRun = regexp.MustCompile(`[/\\]go-build|[/\\][0-9a-f]{2}[/\\][0-9a-f]{64}-d[/\\]`)
+
+// commandName is how this program was called, so that what is printed can be
+// typed.
 func commandName() string {
-	executable, err := os.Executable()
-	if err == nil && strings.Contains(executable, string(os.PathSeparator)+"go-build") {
+	switch called := os.Args[0]; {
+	case goRun.MatchString(called):
 		return "go run ./cmd/inservice"
+	case strings.ContainsRune(called, os.PathSeparator):
+		return called
+	default:
+		return "inservice"
 	}
-	return "inservice"
+}
+
+// checkListen refuses an address that can't be listened on, before anything is
+// opened.
+func checkListen(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if n, atoi := strconv.Atoi(port); address != "" && (err != nil || atoi != nil || n < 0 || n > 65535) {
+		return &usageError{err: fmt.Errorf("%s: %q is no address to listen on; write host:port such as 127.0.0.1:8080", flag, address)}
+	}
+	return nil
 }
 
 // paints reports whether w is a terminal that takes colours.

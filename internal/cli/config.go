@@ -24,13 +24,13 @@ func (p *program) configCommand() *cobra.Command {
 		Long: `Reads a file as agent and balance do, starts nothing, and says everything that is
 wrong with it at once, with line and column. The exit status is 2 when something
 is.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments("one FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := loadConfig(args[0])
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.out, "%s is valid: %s\n", args[0], describe(file))
+			_, err = fmt.Fprintf(p.stdout, "%s is valid: %s\n", args[0], describe(file))
 			return err
 		},
 	})

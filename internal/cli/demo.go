@@ -24,15 +24,28 @@ Break an instance from another terminal and watch:
   inservice demo break web-2 errors`,
 		Args: subcommandOnly,
 		RunE: func(c *cobra.Command, _ []string) error {
-			options.Out, options.Color, options.Command = p.out, paints(p.out), p.command
+			if err := errors.Join(checkListen("--listen", options.Listen), checkListen("--page", options.Page)); err != nil {
+				return err
+			}
+			out := newOutput(p.stdout) // a paused terminal must not keep Ctrl-C from ending the demo
+			defer out.close()
+			options.Out, options.Color, options.Command = out, paints(p.stdout), demoCommandName(p.command, options.Control)
 			return p.demoError(listenHint(demo.Run(c.Context(), options), "--listen or --page"))
 		},
 	}
-	c.Flags().StringVar(&options.Listen, "listen", "", "address of the balancer (default a free port of 127.0.0.1)")
-	c.Flags().StringVar(&options.Page, "page", "", "address of the page that shows the table (default a free port of 127.0.0.1)")
-	c.PersistentFlags().StringVar(&options.Control, "control", "", "unix socket for commands to the demo (default one for each user)")
-	c.AddCommand(p.demoBreakCommand(&options.Control), p.demoStatusCommand(&options.Control))
+	c.Flags().StringVar(&options.Listen, "listen", "", "`ADDRESS` of the balancer (default a free port of 127.0.0.1)")
+	c.Flags().StringVar(&options.Page, "page", "", "`ADDRESS` of the page that shows the table (default a free port of 127.0.0.1)")
+	c.PersistentFlags().StringVar(&options.Control, "control", "", "unix socket `FILE` for commands to the demo (default one for each user)")
+	c.AddCommand(p.demoBreakCommand(&options.Control), p.demoHealCommand(&options.Control), p.demoStatusCommand(&options.Control))
 	return c
+}
+
+// demoCommandName is how to call this very demo from another terminal.
+func demoCommandName(command, control string) string {
+	if control == "" {
+		return command + " demo"
+	}
+	return command + " demo --control " + control
 }
 
 func (p *program) demoBreakCommand(control *string) *cobra.Command {
@@ -46,31 +59,44 @@ func (p *program) demoBreakCommand(control *string) *cobra.Command {
 		Short:     "Break an instance of the demo that runs, or heal it",
 		Long:      "Breaks an instance of the demo that runs in another terminal.\n\nThe faults:\n" + strings.Join(lines, "\n"),
 		Example:   "  inservice demo break web-2 errors\n  inservice demo break web-2 heal",
-		Args:      cobra.ExactArgs(2),
+		Args:      arguments("an INSTANCE", "a FAULT"),
 		ValidArgs: faults,
+		RunE:      func(c *cobra.Command, args []string) error { return p.breakInstance(c, *control, args[0], args[1]) },
+	}
+}
+
+func (p *program) demoHealCommand(control *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "heal INSTANCE",
+		Short: "Heal an instance of the demo that runs",
+		Args:  arguments("an INSTANCE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			effect, err := demo.Client{Control: *control}.Break(c.Context(), args[0], args[1])
-			if err != nil {
-				return p.demoError(err)
-			}
-			_, err = fmt.Fprintf(p.out, "%s: %s\n", args[0], effect)
-			return err
+			return p.breakInstance(c, *control, args[0], string(demo.None))
 		},
 	}
+}
+
+// breakInstance sends a fault to the demo and says what it does.
+func (p *program) breakInstance(c *cobra.Command, control, instance, fault string) error {
+	effect, err := demo.Client{Control: control}.Break(c.Context(), instance, fault)
+	if err != nil {
+		return p.demoError(err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s: %s\n", instance, effect)
+	return err
 }
 
 func (p *program) demoStatusCommand(control *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Print the table of the demo that runs",
-		Args:  cobra.NoArgs,
+		Args:  arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			rows, err := demo.Client{Control: *control}.Rows(c.Context())
 			if err != nil {
 				return p.demoError(err)
 			}
-			demo.Table(p.out, paints(p.out), rows)
-			return nil
+			return demo.Table(p.stdout, paints(p.stdout), rows)
 		},
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // addLogFlags adds the flags that stand for the file's section log.
 func addLogFlags(c *cobra.Command) {
-	c.Flags().String("log-format", "text", "text or json (log.format)")
-	c.Flags().String("log-level", "info", "debug, info, warn or error (log.level)")
+	c.Flags().String("log-format", "text", "`FORMAT`: text or json (log.format)")
+	c.Flags().String("log-level", "info", "`LEVEL`: debug, info, warn or error (log.level)")
 }
 
 // logOverrides are the log flags that were given, as keys.
@@ -26,15 +26,17 @@ func logOverrides(c *cobra.Command) []config.Override {
 	return o
 }
 
-// logger makes the log that was configured, on the error stream.
-func (p *program) logger(c config.Log) (*slog.Logger, error) {
+// logger makes the log that was configured, on the error stream. Logging never
+// blocks; end writes what still waits.
+func (p *program) logger(c config.Log) (log *slog.Logger, end func(), err error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, fmt.Errorf("log level: %w", err) // config has refused it
+		return nil, nil, fmt.Errorf("log level: %w", err) // config has refused it
 	}
 	options := &slog.HandlerOptions{Level: level}
+	out := newOutput(p.stderr)
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(p.err, options)), nil
+		return slog.New(slog.NewJSONHandler(out, options)), out.close, nil
 	}
-	return slog.New(slog.NewTextHandler(p.err, options)), nil
+	return slog.New(slog.NewTextHandler(out, options)), out.close, nil
 }

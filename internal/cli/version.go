@@ -12,15 +12,16 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and what it was built with",
-		Args:  cobra.NoArgs,
+		Args:  arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(p.out, "inservice %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(p.stdout, "inservice %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
 }
 
-// version is the module's version, or the commit of a build from a checkout.
+// version is the module's version: a tag, or for a build from a checkout what Go
+// makes of its commit, or "(devel)" where that was not recorded.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

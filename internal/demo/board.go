@@ -28,9 +28,17 @@ var (
 )
 
 // fooled reports whether a balancer that only connects would send users to what
-// does not answer them.
+// does not answer them, and this one does not. Right after a crash, or after
+// healing, the two probes disagree too, but only until the slower one has asked
+// again.
 func (r Row) fooled() bool {
-	return r.TCP == inService && r.HTTP == outOfService
+	return r.TCP == inService && r.HTTP == outOfService && !r.Users && r.Fault != None && r.Fault != Crash
+}
+
+// opened reports whether users are sent there although it is out of service: with
+// nowhere better to go, the group fails open.
+func (r Row) opened() bool {
+	return r.HTTP == outOfService && r.Users
 }
 
 // change is a row after something happened to it.

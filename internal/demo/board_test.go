@@ -88,9 +88,17 @@ func TestSettledNeedsBothVerdictsOfEach(t *testing.T) {
 func TestFooled(t *testing.T) {
 	for _, tcp := range []string{initial, inService, outOfService} {
 		for _, http := range []string{initial, inService, outOfService} {
-			want := tcp == "in service" && http == "out of service"
-			if got := (Row{TCP: tcp, HTTP: http}).fooled(); got != want {
-				t.Errorf("TCP %s, HTTP %s: fooled is %t, want %t", tcp, http, got, want)
+			for _, users := range []bool{true, false} {
+				for _, fault := range Faults() {
+					row := Row{TCP: tcp, HTTP: http, Users: users, Fault: fault}
+					lasting := fault == "errors" || fault == "hang" || fault == "database"
+					if got, want := row.fooled(), tcp == "in service" && http == "out of service" && !users && lasting; got != want {
+						t.Errorf("%+v: fooled is %t, want %t", row, got, want)
+					}
+					if got, want := row.opened(), http == "out of service" && users; got != want {
+						t.Errorf("%+v: opened is %t, want %t", row, got, want)
+					}
+				}
 			}
 		}
 	}

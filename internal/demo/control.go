@@ -112,18 +112,20 @@ func (d *demo) breakSite(instance, typed string) (Fault, error) {
 			names = append(names, s.name)
 			continue
 		}
-		if err := s.set(fault); err != nil {
-			return None, err
-		}
-		d.board.edit(told(fault), func(rows []Row) (tell []int) {
+		err := s.set(fault)
+		now, _ := s.state() // not fault, when that could be done by half only
+		d.board.edit(told(now), func(rows []Row) (tell []int) {
 			for i := range rows {
-				if rows[i].Name == instance && rows[i].Fault != fault {
-					rows[i].Fault = fault
+				if rows[i].Name == instance && rows[i].Fault != now {
+					rows[i].Fault = now
 					tell = append(tell, i)
 				}
 			}
 			return tell
 		})
+		if err != nil {
+			return None, err
+		}
 		return fault, nil
 	}
 	return None, unknownError(fmt.Sprintf("there is no instance %q: use one of %s", instance, strings.Join(names, ", ")))

@@ -49,7 +49,7 @@ type Options struct {
 	Control string       // unix socket to take commands on; empty means DefaultControl
 	Out     io.Writer    // where the table goes; required
 	Color   bool         // paint it
-	Command string       // how this program was called, for the hints; empty means "inservice"
+	Command string       // how this demo was called, as in "inservice demo", for the hints; empty means that
 	Log     *slog.Logger // nil discards
 }
 
@@ -82,6 +82,9 @@ func Run(ctx context.Context, options Options) (err error) {
 		d.serve(d.control, d.controlHandler()),
 		d.show,
 	}
+	for _, s := range d.sites {
+		actors = append(actors, s.run)
+	}
 	for _, a := range d.agents {
 		actors = append(actors, a.Run)
 	}
@@ -100,7 +103,7 @@ func (d *demo) defaults() {
 		o.Control = DefaultControl()
 	}
 	if o.Command == "" {
-		o.Command = "inservice"
+		o.Command = "inservice demo"
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -267,7 +270,11 @@ func (d *demo) why(e monitor.Event) string {
 	if i < 0 || e.Result.Status == 0 {
 		return e.Result.Description
 	}
-	return "its agent says: " + strings.Join(d.agents[i].Snapshot().Reasons(), "; ")
+	reasons := d.agents[i].Snapshot().Reasons()
+	if len(reasons) == 0 { // it has recovered since it answered
+		return e.Result.Description
+	}
+	return "its agent says: " + strings.Join(reasons, "; ")
 }
 
 // getsUsers reports whether the balancer sends users to address.
@@ -282,12 +289,13 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.awaitVerdicts(ctx); err != nil {
 		return nil // told to end before there was anything to show
 	}
-	d.terminal.intro("http://"+d.balancer.Addrs()[0].String()+"/", "http://"+d.page.Addr().String()+"/")
+	d.terminal.intro("http://"+d.balancer.Addrs()[0].String()+"/", "http://"+d.page.Addr().String()+"/",
+		"http://"+d.agents[0].Addr().String()+healthPath)
 	rows, told := d.board.state()
 	d.terminal.table(time.Now(), rows)
 	d.terminal.follow(ctx, d.board, told)
-	fmt.Fprintln(d.options.Out, "\n  Ended.")
-	return nil
+	d.terminal.printf("\n  Ended.\n")
+	return d.terminal.err
 }
 
 func (d *demo) awaitVerdicts(ctx context.Context) error {

@@ -20,9 +20,13 @@ import (
 type running struct {
 	client      Client
 	front, page string
+	reader      *io.PipeReader
 	lines       *bufio.Scanner
 	stop        func() error
 }
+
+// patience is how long a test waits for what a demo prints within seconds.
+const patience = 30 * time.Second
 
 // startDemo runs a demo until the test ends, and reads what it prints up to the
 // end of the first table.
@@ -37,7 +41,7 @@ func startDemo(t *testing.T) *running {
 		writer.CloseWithError(io.EOF)
 		ended <- err
 	}()
-	r := &running{client: Client{Control: control}, lines: bufio.NewScanner(reader)}
+	r := &running{client: Client{Control: control}, reader: reader, lines: bufio.NewScanner(reader)}
 	stopped := false
 	r.stop = func() error {
 		if stopped {
@@ -65,6 +69,8 @@ func startDemo(t *testing.T) *running {
 func (r *running) until(t *testing.T, pattern string) string {
 	t.Helper()
 	want := regexp.MustCompile(pattern)
+	deadline := time.AfterFunc(patience, func() { r.reader.CloseWithError(errors.New("the test gave up")) })
+	defer deadline.Stop()
 	var seen []string
 	for r.lines.Scan() {
 		seen = append(seen, r.lines.Text())
@@ -156,14 +162,22 @@ func TestPageRefusesOtherOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Origin", "https://evil.example")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusForbidden {
-		t.Errorf("the answer is %s, want 403", response.Status)
+	for origin, host := range map[string]string{
+		"https://evil.example": "",             // a page of theirs that posts here
+		"http://evil.example":  "evil.example", // a name of theirs that leads here
+	} {
+		request := request.Clone(t.Context())
+		request.Body = io.NopCloser(strings.NewReader("instance=web-1&fault=crash"))
+		request.Header.Set("Origin", origin)
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("origin %s: the answer is %s, want 403", origin, response.Status)
+		}
 	}
 	rows, err := r.client.Rows(t.Context())
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -16,8 +18,9 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"word": func(status string) string { return strings.ReplaceAll(status, " ", "-") }, // as a class
 }).Parse(pageSource))
 
-// pageHandler shows the table in a browser, live, with buttons to break things.
-// It listens on loopback; a page of another site can't press its buttons.
+// pageHandler shows the table in a browser, live, with buttons to break things. A
+// page of another site can't press them: requests from other origins are refused,
+// and so is a name for this address, which that site's DNS might have given it.
 func (d *demo) pageHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", d.showPage)
@@ -29,7 +32,24 @@ func (d *demo) pageHandler() http.Handler {
 		}
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})
-	return http.NewCrossOriginProtection().Handler(mux)
+	sameOrigin := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !plainHost(r.Host) {
+			http.Error(w, "ask for this page by an address or as localhost", http.StatusForbidden)
+			return
+		}
+		sameOrigin.ServeHTTP(w, r)
+	})
+}
+
+// plainHost reports whether a Host is an IP address or localhost, which no DNS
+// server can point elsewhere.
+func plainHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || strings.EqualFold(host, "localhost")
 }
 
 type pageData struct {
@@ -37,6 +57,7 @@ type pageData struct {
 	Rows   []pageRow
 	Faults []Fault
 	Fooled bool // some row has the two verdicts apart
+	Opened bool // users are sent to what is out of service
 }
 
 type pageRow struct {
@@ -54,6 +75,7 @@ func (d *demo) pageData() pageData {
 			row.Effect = r.Fault.Effect()
 		}
 		data.Fooled = data.Fooled || row.Fooled
+		data.Opened = data.Opened || r.opened()
 		data.Rows = append(data.Rows, row)
 	}
 	return data

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,14 +31,15 @@ type site struct {
 
 	mu       sync.Mutex
 	fault    Fault         // guarded by mu
-	server   *http.Server  // guarded by mu; nil while crashed
-	listener net.Listener  // guarded by mu; that of server
+	server   *http.Server  // guarded by mu; nil before run and while crashed
+	listener net.Listener  // guarded by mu; the last one
 	healed   chan struct{} // guarded by mu; closed when a hang ends
 
 	serves sync.WaitGroup // the goroutine that accepts
 }
 
-// newSite makes the database in dir and binds a free port.
+// newSite makes the database in dir and binds a free port. Visitors wait in the
+// kernel until run.
 func newSite(ctx context.Context, name, dir string, log *slog.Logger) (*site, error) {
 	s := &site{name: name, file: filepath.Join(dir, name+".db"), log: log, fault: None}
 	if err := createDatabase(ctx, s.file); err != nil {
@@ -51,11 +53,20 @@ func newSite(ctx context.Context, name, dir string, log *slog.Logger) (*site, er
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("a port for %s: %w", name, err), s.db.Close())
 	}
-	s.address = listener.Addr().String()
+	s.address, s.listener = listener.Addr().String(), listener
+	return s, nil
+}
+
+// run serves until ctx ends.
+func (s *site) run(ctx context.Context) error {
+	s.mu.Lock()
+	s.serveLocked(s.listener)
+	s.mu.Unlock()
+	<-ctx.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.serveLocked(listener)
-	return s, nil
+	s.stopLocked()
+	return nil
 }
 
 func createDatabase(ctx context.Context, file string) error {
@@ -79,11 +90,9 @@ func (s *site) serveLocked(listener net.Listener) {
 	s.serves.Go(func() { server.Serve(listener) }) // ends when the server is closed, which is no failure here
 }
 
-// close ends the site.
+// close gives back what newSite took. The site must not run any more.
 func (s *site) close() error {
-	s.mu.Lock()
-	s.stopLocked()
-	s.mu.Unlock()
+	s.listener.Close() // closed already if it has run
 	return s.db.Close()
 }
 
@@ -160,7 +169,7 @@ func (s *site) state() (Fault, <-chan struct{}) {
 
 var sitePage = template.Must(template.New("site").Parse(`<!doctype html>
 <title>{{.Name}}</title>
-<p>This is <b>{{.Name}}</b>. It has counted {{.Visits}} visits in its database.
+<p>This is <b>{{.Name}}</b>. Visits counted in its database: {{.Visits}}.
 `))
 
 // ServeHTTP is every page of the site.
@@ -193,7 +202,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // visit counts a visitor's request, and only reads the count for the agent's.
 func (s *site) visit(r *http.Request) (visits int, err error) {
 	query := `update visits set n = n + 1 returning n`
-	if r.Header.Get("X-Forwarded-For") == "" {
+	if strings.HasPrefix(r.UserAgent(), "inservice-check/") {
 		query = `select n from visits`
 	}
 	err = s.db.QueryRowContext(r.Context(), query).Scan(&visits)

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -19,11 +20,16 @@ func testSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
 	t.Cleanup(func() {
-		if err := s.close(); err != nil {
-			t.Errorf("closing the site: %v", err)
+		cancel()
+		if err := errors.Join(<-ended, s.close()); err != nil {
+			t.Errorf("ending the site: %v", err)
 		}
 	})
+	visit(t, s, false) // so that it runs before a test breaks it
 	return s
 }
 
@@ -34,8 +40,8 @@ func visit(t *testing.T, s *site, visitor bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if visitor {
-		request.Header.Set("X-Forwarded-For", "192.0.2.1")
+	if !visitor {
+		request.Header.Set("User-Agent", "inservice-check/1.0")
 	}
 	client := &http.Client{Timeout: 250 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
 	if fault, _ := s.state(); fault != Hang {
@@ -61,12 +67,12 @@ func visit(t *testing.T, s *site, visitor bool) string {
 
 func TestSiteCountsVisits(t *testing.T) {
 	s := testSite(t)
-	for _, want := range []string{"counted 1 visits", "counted 2 visits"} {
+	for _, want := range []string{"database: 1.", "database: 2."} {
 		if got := visit(t, s, true); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, want) {
 			t.Errorf("the page is %q, want 200 and %q", got, want)
 		}
 	}
-	if got := visit(t, s, false); !strings.Contains(got, "counted 2 visits") {
+	if got := visit(t, s, false); !strings.Contains(got, "database: 2.") {
 		t.Errorf("the agent's question changed the count: %q", got)
 	}
 }
@@ -105,7 +111,7 @@ func TestDatabaseFileIsReallyGone(t *testing.T) {
 	if err := s.set(None); err != nil {
 		t.Fatal(err)
 	}
-	if got := visit(t, s, true); !strings.Contains(got, "counted 1 visits") {
+	if got := visit(t, s, true); !strings.Contains(got, "database: 1.") {
 		t.Errorf("after healing the page is %q, want its data back", got)
 	}
 }
