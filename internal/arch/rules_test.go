@@ -28,8 +28,23 @@ func checkImports(t *tree, rules table) []string {
 		for _, file := range t.packages[name].files {
 			problems = append(problems, t.checkFile(name, r, rules, file)...)
 		}
+		for _, allowed := range r.imports {
+			if !t.uses(name, allowed) {
+				problems = append(problems, fmt.Sprintf("%s: the import table lets it import %s, and it does not: remove that from its row", name, allowed))
+			}
+		}
 	}
 	return problems
+}
+
+// uses reports whether a package imports anything that an allowance is for.
+func (t *tree) uses(name, allowed string) bool {
+	return slices.ContainsFunc(t.packages[name].files, func(file *ast.File) bool {
+		return slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			return err == nil && covers(allowed, strings.TrimPrefix(imported, t.module+"/"))
+		})
+	})
 }
 
 // checkFile checks one file of a package that has a row.
@@ -54,8 +69,8 @@ func (t *tree) checkFile(name string, r row, rules table, file *ast.File) []stri
 			report(spec.Pos(), "imports %s: the import table lets %s", own, allowance(r))
 		case !isOwn && thirdParty(imported) && !rules.mayImport(r, imported):
 			report(spec.Pos(), "imports the third-party package %s: the import table lets %s", imported, allowance(r))
-		case r.level == pure && impure(imported):
-			report(spec.Pos(), "imports %s: a package of level 0 has no input or output; move that to the edge", imported)
+		case r.level == pure && !isOwn && !slices.Contains(pureStandard, imported):
+			report(spec.Pos(), "imports %s, which is not among the packages that level 0 computes with: move what needs it to the edge", imported)
 		}
 	}
 	if r.level == pure {
@@ -76,35 +91,40 @@ func allowance(r row) string {
 	return "it import only " + strings.Join(allowed, ", ")
 }
 
-// impure reports whether a package of the standard library touches the world.
-// net/netip and net/url are values and stay allowed.
-func impure(imported string) bool {
-	for _, root := range []string{"os", "net/http", "syscall", "log"} {
-		if imported == root || strings.HasPrefix(imported, root+"/") {
-			return true
-		}
-	}
-	return imported == "net"
+// pureStandard are the packages of the standard library that a package of level
+// 0 may import: those that only compute. None of them gives a way to start a
+// goroutine.
+var pureStandard = []string{
+	"cmp", "errors", "fmt", "hash", "hash/crc32", "hash/fnv", "iter", "maps", "math", "math/bits",
+	"net/netip", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
-// clock are the functions of package time by which a result would depend on
-// when, not on what.
-var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}
+// impure are the names in pureStandard by which a result would depend on the
+// machine or the moment, or something would be read or written.
+var impure = map[string][]string{
+	"fmt": {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	"time": {
+		"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer",
+		"Local", "LoadLocation",
+	},
+}
 
-// checkPure reports goroutines and clocks.
+// checkPure reports goroutines and the use of impure names.
 func checkPure(file *ast.File, report func(token.Pos, string, ...any)) {
-	timeName := ""
+	imports := map[string]string{} // by the names they have in the file
 	for _, spec := range file.Imports {
-		if spec.Path.Value != `"time"` {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || impure[imported] == nil {
 			continue
 		}
-		timeName = "time"
+		name := imported
 		if spec.Name != nil {
-			timeName = spec.Name.Name
+			name = spec.Name.Name
 		}
-		if timeName == "." {
-			report(spec.Pos(), "imports all names of package time, so that its clocks can't be told apart")
+		if name == "." {
+			report(spec.Pos(), "imports all names of package %s, so that the impure ones can't be told apart", imported)
 		}
+		imports[name] = imported
 	}
 	ast.Inspect(file, func(node ast.Node) bool {
 		switch node := node.(type) {
@@ -112,8 +132,11 @@ func checkPure(file *ast.File, report func(token.Pos, string, ...any)) {
 			report(node.Pos(), "starts a goroutine: a package of level 0 only computes")
 		case *ast.SelectorExpr:
 			x, ok := node.X.(*ast.Ident)
-			if ok && timeName != "" && x.Name == timeName && slices.Contains(clock, node.Sel.Name) {
-				report(node.Pos(), "uses time.%s: a package of level 0 is told the time by its caller", node.Sel.Name)
+			if !ok {
+				break
+			}
+			if imported := imports[x.Name]; slices.Contains(impure[imported], node.Sel.Name) {
+				report(node.Pos(), "uses %s.%s: a package of level 0 only computes, from what its caller tells it", imported, node.Sel.Name)
 			}
 		}
 		return true

@@ -84,20 +84,20 @@ func TestImportRules(t *testing.T) {
 			want:    []string{"core/core.go:4: imports edge: the import table lets it import the standard library alone"},
 		},
 		"own package that does not exist": {
-			changes: map[string]string{"edge/edge.go": "package edge\n\nimport _ \"example.org/m/none\""},
-			want:    []string{"edge/edge.go:3: imports none: the import table lets it import only core, driver.example/sql/v2/..."},
+			changes: map[string]string{"edge/more.go": "package edge\n\nimport _ \"example.org/m/none\""},
+			want:    []string{"edge/more.go:3: imports none: the import table lets it import only core, driver.example/sql/v2/..."},
 		},
 		"third-party package": {
-			changes: map[string]string{"edge/edge.go": "package edge\n\nimport _ \"driver.example/sql/v22\""},
-			want:    []string{"edge/edge.go:3: imports the third-party package driver.example/sql/v22: the import table lets it import only core, driver.example/sql/v2/..."},
+			changes: map[string]string{"edge/more.go": "package edge\n\nimport _ \"driver.example/sql/v22\""},
+			want:    []string{"edge/more.go:3: imports the third-party package driver.example/sql/v22: the import table lets it import only core, driver.example/sql/v2/..."},
 		},
 		"third-party package where everything is allowed": {
 			changes: map[string]string{"cmd/run/main.go": "package main\n\nimport _ \"driver.example/sql/v2\""},
 			want:    []string{"cmd/run/main.go:3: imports the third-party package driver.example/sql/v2: the import table lets it import only everything of its level and below"},
 		},
 		"test package in the product": {
-			changes: map[string]string{"edge/edge.go": "package edge\n\nimport _ \"example.org/m/fake\""},
-			want:    []string{"edge/edge.go:3: imports fake, which only tests and benches may import"},
+			changes: map[string]string{"edge/more.go": "package edge\n\nimport _ \"example.org/m/fake\""},
+			want:    []string{"edge/more.go:3: imports fake, which only tests and benches may import"},
 		},
 		"test package where everything is allowed": {
 			changes: map[string]string{"cmd/run/main.go": "package main\n\nimport _ \"example.org/m/fake\""},
@@ -119,13 +119,33 @@ func TestImportRules(t *testing.T) {
 			old: "`core`, ", new: "",
 			want: []string{"edge/edge.go:8: imports core: the import table lets it import only driver.example/sql/v2/..."},
 		},
-		"input and output in a pure package": {
-			changes: map[string]string{"core/core.go": corePackage + "import (\n\t_ \"net\"\n\t_ \"net/http/httptrace\"\n\t_ \"os\"\n\t_ \"osmosis\"\n)"},
+		"allowances that nobody uses": {
+			changes: map[string]string{"edge/edge.go": "// Package edge acts.\npackage edge\n\nimport _ \"driver.example/sql/v22\"\n", "core/core.go": "package core"},
+			old:     "`driver.example/sql/v2/...`", new: "`driver.example/sql/v2/...`, `driver.example/sql/v22`",
 			want: []string{
-				"core/core.go:5: imports net: a package of level 0 has no input or output; move that to the edge",
-				"core/core.go:6: imports net/http/httptrace: a package of level 0 has no input or output; move that to the edge",
-				"core/core.go:7: imports os: a package of level 0 has no input or output; move that to the edge",
+				"edge: the import table lets it import core, and it does not: remove that from its row",
+				"edge: the import table lets it import driver.example/sql/v2/..., and it does not: remove that from its row",
 			},
+		},
+		"allowance used by one file of several": {
+			changes: map[string]string{"edge/more.go": "package edge\n\nimport _ \"third.example/x\""},
+			old:     "`core`, ", new: "`core`, `third.example/x`, ",
+		},
+		"what a pure package cannot compute with": {
+			changes: map[string]string{"core/core.go": corePackage + "import (\n\t_ \"context\"\n\t_ \"crypto/tls\"\n\t_ \"io/ioutil\"\n\t_ \"math\"\n\t_ \"math/rand\"\n\t_ \"net\"\n\t_ \"path/filepath\"\n\t_ \"sync\"\n)"},
+			want: []string{
+				"core/core.go:5: imports context, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:6: imports crypto/tls, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:7: imports io/ioutil, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:9: imports math/rand, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:10: imports net, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:11: imports path/filepath, which is not among the packages that level 0 computes with: move what needs it to the edge",
+				"core/core.go:12: imports sync, which is not among the packages that level 0 computes with: move what needs it to the edge",
+			},
+		},
+		"output of a pure package": {
+			changes: map[string]string{"core/core.go": corePackage + "import \"fmt\"\n\nfunc F() string {\n\tfmt.Println()\n\treturn fmt.Sprint()\n}"},
+			want:    []string{"core/core.go:7: uses fmt.Println: a package of level 0 only computes, from what its caller tells it"},
 		},
 		"goroutine in a pure package": {
 			changes: map[string]string{"core/core.go": corePackage + "func F() {\n\tgo F()\n}"},
@@ -134,13 +154,13 @@ func TestImportRules(t *testing.T) {
 		"clock in a pure package": {
 			changes: map[string]string{"core/core.go": corePackage + "import clock \"time\"\n\nvar at = clock.Now()\nvar wait = clock.After"},
 			want: []string{
-				"core/core.go:6: uses time.Now: a package of level 0 is told the time by its caller",
-				"core/core.go:7: uses time.After: a package of level 0 is told the time by its caller",
+				"core/core.go:6: uses time.Now: a package of level 0 only computes, from what its caller tells it",
+				"core/core.go:7: uses time.After: a package of level 0 only computes, from what its caller tells it",
 			},
 		},
 		"clock by another door": {
 			changes: map[string]string{"core/core.go": corePackage + "import . \"time\"\n\nvar at = Now()"},
-			want:    []string{"core/core.go:4: imports all names of package time, so that its clocks can't be told apart"},
+			want:    []string{"core/core.go:4: imports all names of package time, so that the impure ones can't be told apart"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

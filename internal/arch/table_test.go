@@ -20,7 +20,7 @@ const (
 type level int
 
 const (
-	pure     level = 0 // no goroutine, no clock, no input or output
+	pure     level = 0 // only computes: see pureStandard
 	testOnly level = 9 // for tests and benches; "test" in the table
 )
 
@@ -143,10 +143,14 @@ func (t table) mayImport(r row, imported string) bool {
 		other, ok := t[imported]
 		return ok && other.level <= r.level
 	}
-	return slices.ContainsFunc(r.imports, func(pattern string) bool {
-		above, all := strings.CutSuffix(pattern, "/...")
-		return imported == above || all && strings.HasPrefix(imported, above+"/")
-	})
+	return slices.ContainsFunc(r.imports, func(allowed string) bool { return covers(allowed, imported) })
+}
+
+// covers reports whether one entry of a row, which may end in "/...", is for a
+// path.
+func covers(allowed, imported string) bool {
+	above, all := strings.CutSuffix(allowed, "/...")
+	return imported == above || all && strings.HasPrefix(imported, above+"/")
 }
 
 // thirdParty reports whether a path begins with the name of a host, as those

@@ -11,14 +11,26 @@ import (
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$`)
 
+// zone matches the name of a network interface behind the % of an IPv6 address.
+var zone = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// direction is what an address is for: its ports in words, and a right one.
+type direction struct{ ports, like string }
+
+var (
+	listening  = direction{ports: "0 to 65535", like: ":8080"}
+	connecting = direction{ports: "1 to 65535", like: "10.0.0.5:80"}
+)
+
 // listenAddress judges an address to listen on: the host may be left out and the port may
-// be 0. It gives the one spelling that equal addresses share.
+// be 0. It gives the one spelling that equal addresses share; that of every address of the
+// machine has no host.
 func listenAddress(text string, hidden bool) (canonical string, c *complaint) {
-	host, port, c := splitAddress(text, hidden, ":8080")
-	switch {
+	host, port, c := splitAddress(text, hidden, listening)
+	switch addr, err := netip.ParseAddr(host); {
 	case c != nil:
 		return "", c
-	case host == "":
+	case host == "", err == nil && addr.Unmap().IsUnspecified():
 		return ":" + port, nil
 	}
 	return canonicalAddress(text, host, port, hidden)
@@ -26,7 +38,7 @@ func listenAddress(text string, hidden bool) (canonical string, c *complaint) {
 
 // remoteAddress judges an address to connect to: it needs a host and a port above 0.
 func remoteAddress(text string, hidden bool) (canonical string, c *complaint) {
-	host, port, c := splitAddress(text, hidden, "10.0.0.5:80")
+	host, port, c := splitAddress(text, hidden, connecting)
 	switch {
 	case c != nil:
 		return "", c
@@ -38,11 +50,11 @@ func remoteAddress(text string, hidden bool) (canonical string, c *complaint) {
 	return canonicalAddress(text, host, port, hidden)
 }
 
-// splitAddress takes host:port apart and judges the port; like shows a right address.
-func splitAddress(text string, hidden bool, like string) (host, port string, c *complaint) {
+// splitAddress takes host:port apart and judges the port.
+func splitAddress(text string, hidden bool, d direction) (host, port string, c *complaint) {
 	shown := quote(text, hidden)
 	if strings.Contains(text, "://") {
-		want := "write host:port such as " + like
+		want := "write host:port such as " + d.like
 		if u, err := url.Parse(text); err == nil && u.Port() != "" && u.User == nil && !hidden {
 			want = "write " + u.Host
 		}
@@ -50,79 +62,106 @@ func splitAddress(text string, hidden bool, like string) (host, port string, c *
 	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", "", splitComplaint(text, hidden, like)
+		return "", "", splitComplaint(text, hidden, d)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	switch {
 	case port == "":
-		return "", "", &complaint{shown + " has no port after the colon", "write host:port such as " + like}
+		return "", "", &complaint{shown + " has no port after the colon", "write host:port such as " + d.like}
 	case err != nil:
-		return "", "", &complaint{shown + " has no port from 1 to 65535", "write host:port such as " + like}
+		return "", "", &complaint{shown + " has no port from " + d.ports, "write host:port such as " + d.like}
 	}
 	return host, strconv.FormatUint(n, 10), nil
 }
 
 // splitComplaint says why text is not host:port.
-func splitComplaint(text string, hidden bool, like string) *complaint {
+func splitComplaint(text string, hidden bool, d direction) *complaint {
 	shown := quote(text, hidden)
-	want := "write host:port such as " + like
+	want := "write host:port such as " + d.like
 	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	_, notPort := strconv.ParseUint(text, 10, 16)
 	switch {
 	case hidden:
 	case err == nil:
-		want = "add the port, such as " + net.JoinHostPort(addr.String(), "80")
+		want = "add the port: " + net.JoinHostPort(addr.String(), "PORT")
 	case notPort == nil:
-		want = "write " + strings.TrimSuffix(like, like[strings.LastIndex(like, ":"):]) + ":" + text
+		want = "write " + d.like[:strings.LastIndex(d.like, ":")] + ":" + text
 	case strings.Count(text, ":") > 1:
 		return &complaint{shown + " has too many colons", "write host:port; an IPv6 address goes in brackets, such as [::1]:80"}
 	case hostName.MatchString(text):
-		want = "add the port, such as " + text + ":80"
+		want = "add the port: " + text + ":PORT"
 	}
 	return &complaint{shown + " has no port", want}
 }
 
 // canonicalAddress judges the host, and spells it in the one way that equal hosts share.
 func canonicalAddress(text, host, port string, hidden bool) (string, *complaint) {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return net.JoinHostPort(addr.Unmap().String(), port), nil
-	}
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
-	last := name[strings.LastIndex(name, ".")+1:]
+	addr, err := netip.ParseAddr(host)
 	switch {
-	case !hostName.MatchString(host) || len(host) > 253:
-		return "", &complaint{quote(text, hidden) + " has a host that is neither a name nor an address", "write host:port such as web-1:80"}
-	case strings.Trim(last, "0123456789") == "": // no name ends in a number
+	case err == nil && addr.Zone() != "" && !zone.MatchString(addr.Zone()):
+		return "", &complaint{quote(text, hidden) + " has a zone that names no network interface", "write it such as [fe80::1%eth0]:80"}
+	case err == nil:
+		return net.JoinHostPort(addr.Unmap().String(), port), nil
+	case looksLikeIPv4(host):
 		return "", &complaint{quote(text, hidden) + " looks like an IPv4 address but is none", "write four numbers from 0 to 255"}
+	case !isHostName(host):
+		return "", &complaint{quote(text, hidden) + " has a host that is neither a name nor an address", "write host:port such as web-1:80"}
 	}
-	return net.JoinHostPort(name, port), nil
+	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(host, ".")), port), nil
 }
 
-// hostHeader judges the value of a Host header: a host, with a port if need be.
+func isHostName(s string) bool { return len(s) <= 253 && hostName.MatchString(s) && !looksLikeIPv4(s) }
+
+// looksLikeIPv4 reports whether a name ends in a number, which no name does.
+func looksLikeIPv4(s string) bool {
+	s = strings.TrimSuffix(s, ".")
+	return hostName.MatchString(s) && strings.Trim(s[strings.LastIndex(s, ".")+1:], "0123456789") == ""
+}
+
+// hostHeader judges the value of a Host header: a name, an IPv4 address or an IPv6 address
+// in brackets, with a port if need be.
 func hostHeader(text string, hidden bool) *complaint {
 	host := text
-	if h, port, err := net.SplitHostPort(text); err == nil {
-		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
-			host = h
+	if i := strings.LastIndex(text, ":"); i >= 0 {
+		if _, err := strconv.ParseUint(text[i+1:], 10, 16); err == nil {
+			host = text[:i]
 		}
 	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || hostName.MatchString(host) {
+	inner, bracketed := strings.CutPrefix(host, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	addr, err := netip.ParseAddr(inner)
+	switch {
+	case err == nil && addr.Zone() == "" && bracketed == addr.Is6() && closed == addr.Is6():
+		return nil
+	case isHostName(host):
 		return nil
 	}
-	return &complaint{quote(text, hidden) + " is not a host", "write a name such as mysite.com"}
+	return &complaint{quote(text, hidden) + " is not a host", "write a name such as mysite.com, or an address (IPv6 in brackets)"}
 }
 
 // requestPath judges a path as it goes into a request line.
-func requestPath(text string, query, hidden bool) *complaint {
+func requestPath(text string, hidden bool) *complaint {
 	switch {
 	case !strings.HasPrefix(text, "/"):
 		return &complaint{quote(text, hidden) + " does not start with /", "write a path such as /health_check"}
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return &complaint{quote(text, hidden) + " holds a space or a control character", "write it percent-encoded, a space as %20"}
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return &complaint{quote(text, hidden) + " holds a space, a control character or a letter beyond ASCII", "write it percent-encoded, a space as %20"}
 	case strings.Contains(text, "#"):
 		return &complaint{quote(text, hidden) + " holds a #, which is never sent", "leave out the # and what follows"}
-	case !query && strings.Contains(text, "?"):
-		return &complaint{quote(text, hidden) + " holds a query", "write the path without ? and what follows"}
 	}
 	return nil
+}
+
+// answeredPath judges a path that the agent answers on. It is compared with a request's
+// path without query and after decoding, so that some paths would match nothing.
+func answeredPath(text string, hidden bool) *complaint {
+	switch {
+	case strings.Contains(text, "%"), strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return &complaint{quote(text, hidden) + " holds a character that is percent-encoded in a request", "use letters, digits, / - _ and dots"}
+	case strings.Contains(text, "?"):
+		return &complaint{quote(text, hidden) + " holds a query", "write the path without ? and what follows"}
+	case strings.Contains(text, "//"):
+		return &complaint{quote(text, hidden) + " holds two slashes in a row", "write one"}
+	}
+	return requestPath(text, hidden)
 }

@@ -18,7 +18,7 @@ func validateAgent(a *Agent, opt Options, rep *report) {
 		}
 	}
 	if at := "agent.path"; rep.ok(at) {
-		if c := requestPath(a.Path, false, rep.at(at).hidden); c != nil {
+		if c := answeredPath(a.Path, rep.at(at).hidden); c != nil {
 			rep.add(at, c.message, c.want)
 		}
 	}
@@ -40,8 +40,8 @@ func validateAgent(a *Agent, opt Options, rep *report) {
 
 // validateCheck also fills in the name. The map seen holds the key of each name so far.
 func validateCheck(c *Check, key string, seen map[string]string, opt Options, rep *report) {
-	positive(key+".interval", c.Interval, "5s", rep)
-	positive(key+".timeout", c.Timeout, "2s", rep)
+	atLeastShortest(key+".interval", c.Interval, "5s", rep)
+	atLeastShortest(key+".timeout", c.Timeout, "2s", rep)
 	kinds := 0
 	if c.SQL != nil {
 		kinds++

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -21,18 +23,18 @@ func validateBalance(b *Balance, rep *report) {
 	if len(b.Listeners) == 0 && rep.ok("balance.listeners") {
 		rep.add("balance.listeners", "there is no listener", `add one such as {address: ":8080"}`)
 	}
-	seen := map[string]string{}
+	bound := map[string]string{}
 	for i := range b.Listeners {
 		key := fmt.Sprintf("balance.listeners[%d]", i)
 		if rep.ok(key) {
-			validateListener(&b.Listeners[i], key, b.TargetGroups, seen, rep)
+			validateListener(&b.Listeners[i], key, b.TargetGroups, bound, rep)
 		}
 	}
 }
 
-// validateListener also fills in the target group if there is only one. The map seen holds
-// the key of each address so far.
-func validateListener(l *Listener, key string, groups []TargetGroup, seen map[string]string, rep *report) {
+// validateListener also fills in the target group if there is only one. The map bound is
+// that of [bindable].
+func validateListener(l *Listener, key string, groups []TargetGroup, bound map[string]string, rep *report) {
 	if at := key + ".address"; rep.ok(at) {
 		switch canonical, c := listenAddress(l.Address, rep.at(at).hidden); {
 		case l.Address == "":
@@ -40,7 +42,7 @@ func validateListener(l *Listener, key string, groups []TargetGroup, seen map[st
 		case c != nil:
 			rep.add(at, c.message, c.want)
 		default:
-			unique(at, l.Address, canonical, seen, rep)
+			bindable(at, l.Address, canonical, bound, rep)
 		}
 	}
 	if at := key + ".protocol"; rep.ok(at) {
@@ -65,11 +67,30 @@ func validateListener(l *Listener, key string, groups []TargetGroup, seen map[st
 	}
 }
 
-// unique reports an address that was seen before. Port 0 is another port every time.
-func unique(key, written, canonical string, seen map[string]string, rep *report) {
-	if canonical[len(canonical)-2:] == ":0" {
+// bindable reports an address that cannot be listened on beside an earlier one: the same
+// again, or on one port every address of the machine and a single one. The map bound holds
+// the key of each address so far, and for "*:port" that of the first with the port. Port 0
+// is another port every time.
+func bindable(key, written, canonical string, bound map[string]string, rep *report) {
+	every := canonical[strings.LastIndex(canonical, ":"):]
+	if every == ":0" {
 		return
 	}
+	anyOf := "*" + every
+	rival := bound[every]
+	if canonical == every {
+		rival = bound[anyOf]
+	}
+	if rival != "" && bound[canonical] == "" {
+		rep.add(key, rep.quote(key, written)+" overlaps with "+rival+": one of the two is every address of the machine", "remove one of them")
+		return
+	}
+	bound[anyOf] = cmp.Or(bound[anyOf], key)
+	unique(key, written, canonical, bound, rep)
+}
+
+// unique reports an address that was seen before.
+func unique(key, written, canonical string, seen map[string]string, rep *report) {
 	if first, found := seen[canonical]; found {
 		rep.add(key, rep.quote(key, written)+" is a duplicate of "+first, "remove one of them")
 		return
@@ -120,8 +141,8 @@ func validateGroup(g *TargetGroup, rep *report) {
 func validateHealthCheck(h *HealthCheck, key string, rep *report) {
 	validateProbeRequest(h, key, rep)
 	interval, timeout := key+".interval", key+".timeout"
-	positive(interval, h.Interval, "5s", rep)
-	positive(timeout, h.Timeout, "2s", rep)
+	atLeastShortest(interval, h.Interval, "5s", rep)
+	atLeastShortest(timeout, h.Timeout, "2s", rep)
 	if !rep.written(timeout) && h.Interval > 0 {
 		h.Timeout = min(h.Timeout, h.Interval) // a default must not be a mistake
 	}
@@ -159,7 +180,7 @@ func validateProbeRequest(h *HealthCheck, key string, rep *report) {
 		}
 	}
 	if at := key + ".path"; rep.ok(at) {
-		if c := requestPath(h.Path, true, rep.at(at).hidden); c != nil {
+		if c := requestPath(h.Path, rep.at(at).hidden); c != nil {
 			rep.add(at, c.message, c.want)
 		}
 	}
@@ -186,4 +207,16 @@ func positive(key string, d time.Duration, byDefault string, rep *report) {
 		return
 	}
 	rep.add(key, rep.quote(key, d.String())+" is not more than 0", "write a duration such as "+byDefault+", the default")
+}
+
+// shortest bounds intervals and timeouts: a shorter one, such as 5ns for 5s, would keep the
+// processor busy or leave no time to answer.
+const shortest = 10 * time.Millisecond
+
+// atLeastShortest reports an interval or timeout below shortest.
+func atLeastShortest(key string, d time.Duration, byDefault string, rep *report) {
+	positive(key, d, byDefault, rep)
+	if d < shortest && rep.ok(key) {
+		rep.add(key, rep.quote(key, d.String())+" is less than "+shortest.String(), "write a duration such as "+byDefault+", the default")
+	}
 }

@@ -30,7 +30,8 @@
 // ${NAME} in a value is replaced by the environment variable NAME after the file has been
 // parsed, so that no value can change the file's structure; $${ stands for a plain ${. In
 // flow style, inside { } or [ ], a value with ${…} must be quoted: YAML wants that. A
-// variable that is not set is a problem. Keys are not expanded, nor are flags.
+// variable that is not set is a problem, and so is a secret that is exactly $NAME, which
+// would be taken as it stands. Keys are not expanded, nor are flags.
 //
 // A duration has a unit: 500ms, 5s, 1m30s. Anchors, aliases, merge keys and tags are
 // refused, so that each value stands in exactly one place that a problem can point at.
@@ -79,7 +80,8 @@ type Balance struct {
 // Listener is one address that accepts clients.
 type Listener struct {
 	// Address is host:port to listen on, such as "127.0.0.1:8080"; ":8080" is every
-	// address of the machine; port 0 is a free one. Must be given, each once.
+	// address of the machine; port 0 is a free one. Must be given, no two of them
+	// overlapping.
 	Address string `yaml:"address"`
 	// Protocol is http, the default; this version serves nothing else.
 	Protocol string `yaml:"protocol" default:"http"`
@@ -108,14 +110,16 @@ type HealthCheck struct {
 	Protocol string `yaml:"protocol" default:"http"`
 	// Port is 1 to 65535; 0, written traffic-port and the default, is each target's own.
 	Port int `yaml:"port" default:"traffic-port" parse:"port"`
-	// Path is what is asked for, with query if need be. Starts with /; default "/".
+	// Path is what is asked for, with query if need be, percent-encoded. Starts with /;
+	// default "/".
 	Path string `yaml:"path" default:"/"`
-	// Host is the Host header of the probe. Default: the address that is probed.
+	// Host is the Host header of the probe: a name or an address (IPv6 in brackets),
+	// with a port if need be. Default: the address that is probed.
 	Host string `yaml:"host"`
-	// Interval is the time from the start of one probe to the start of the next. More
-	// than 0; default 5s.
+	// Interval is the time from the start of one probe to the start of the next. At
+	// least 10ms; default 5s.
 	Interval time.Duration `yaml:"interval" default:"5s"`
-	// Timeout is the time a whole probe may take. More than 0 and not more than
+	// Timeout is the time a whole probe may take. At least 10ms and not more than
 	// Interval, since a target has at most one probe in flight; default 2s, or Interval
 	// where that is shorter.
 	Timeout time.Duration `yaml:"timeout" default:"2s"`
@@ -133,7 +137,8 @@ type HealthCheck struct {
 type Agent struct {
 	// Listen is host:port to answer on, as [Listener.Address]; default ":8086".
 	Listen string `yaml:"listen" default:":8086"`
-	// Path is the health path, without query. Starts with /; default "/health_check".
+	// Path is the health path, without query or percent-encoding. Starts with /; default
+	// "/health_check".
 	Path string `yaml:"path" default:"/health_check"`
 	// Token lets a request see details when it carries it as a bearer token. Optional;
 	// without it no token is accepted. Visible ASCII, no spaces.
@@ -144,8 +149,9 @@ type Agent struct {
 	// DrainTimeout is how long the agent answers red before it closes; default 15s, 0
 	// closes at once.
 	DrainTimeout time.Duration `yaml:"drain_timeout" default:"15s"`
-	// Checks are what the answer depends on. Optional: without any, an answer only
-	// says that the agent runs.
+	// Checks are what the answer depends on. Nil when none is configured; not nil and
+	// empty when the file says so with []: then an answer only tells that the agent
+	// runs.
 	Checks []Check `yaml:"checks"`
 }
 
@@ -157,10 +163,10 @@ type Check struct {
 	SQL  *SQLCheck  `yaml:"sql"`
 	HTTP *HTTPCheck `yaml:"http"`
 	TCP  *TCPCheck  `yaml:"tcp"`
-	// Interval is the time from the start of one run to the start of the next. More
-	// than 0; default 5s.
+	// Interval is the time from the start of one run to the start of the next. At
+	// least 10ms; default 5s.
 	Interval time.Duration `yaml:"interval" default:"5s"`
-	// Timeout is the time one run may take. More than 0; default 2s. It may exceed
+	// Timeout is the time one run may take. At least 10ms; default 2s. It may exceed
 	// Interval: runs never overlap.
 	Timeout time.Duration `yaml:"timeout" default:"2s"`
 	// Shared is written scope: shared, for what all servers depend on: its failure

@@ -2,10 +2,12 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,6 +133,18 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestNoChecks: an empty list that somebody wrote is told apart from none at all.
+func TestNoChecks(t *testing.T) {
+	for text, want := range map[string]bool{"agent: {checks: []}": true, "agent: {path: /up}": false, "agent: {checks: }": false} {
+		file, err := config.Parse("x.yaml", []byte(text), testOptions)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if written := file.Agent.Checks != nil; written != want || len(file.Agent.Checks) != 0 {
+			t.Errorf("%s: checks are %#v, want them written %t", text, file.Agent.Checks, want)
+		}
+	}
+}
+
 // TestDefaultTimeoutFollowsAShortInterval: leaving the timeout out is never a mistake.
 func TestDefaultTimeoutFollowsAShortInterval(t *testing.T) {
 	for interval, want := range map[string]time.Duration{"500ms": 500 * time.Millisecond, "2s": 2 * time.Second, "1m": 2 * time.Second} {
@@ -171,6 +185,13 @@ func TestValues(t *testing.T) {
 			func(f *config.File) any { return f.Agent.Checks[0].SQL.Query }, "a: [b\n#${HEALTH_TOKEN}",
 		},
 		{"mapped addresses", "listen: \"[::ffff:127.0.0.1]:80\"", func(f *config.File) any { return f.Agent.Listen }, "[::ffff:127.0.0.1]:80"},
+		{
+			"mapped networks", "trusted_networks: [\"::ffff:10.0.0.1\", \"::ffff:10.0.0.0/104\", \"::/0\"]",
+			func(f *config.File) any { return fmt.Sprint(f.Agent.TrustedNetworks) }, "[10.0.0.1/32 10.0.0.0/8 ::/0]",
+		},
+		{"shortest interval", "checks: [{tcp: {address: \"h:1\"}, interval: 10ms, timeout: 10ms}]", func(f *config.File) any { return f.Agent.Checks[0].Interval }, 10 * time.Millisecond},
+		{"a dollar before a name, in what is no secret", "checks: [{sql: {dsn: x.db, query: $Q}}]", func(f *config.File) any { return f.Agent.Checks[0].SQL.Query }, "$Q"},
+		{"the root as the agent's path", "path: /", func(f *config.File) any { return f.Agent.Path }, "/"},
 		{"alias of a driver", "checks: [{sql: {driver: MariaDB, dsn: tcp(h)/}}]", func(f *config.File) any { return f.Agent.Checks[0].SQL.Driver }, "mysql"},
 		{"matcher as a number", "checks: [{http: {url: \"http://h\", status: 204}}]", func(f *config.File) any { return f.Agent.Checks[0].HTTP.Status.String() }, "204"},
 	}
@@ -259,6 +280,31 @@ func TestLoadErrors(t *testing.T) {
 				t.Errorf("errors.Is(err, %v) = false, want true", tt.is)
 			}
 		})
+	}
+}
+
+// TestLoadStopsAtTheLimit: of a file without end, such as a device, no more is read than
+// it takes to refuse it.
+func TestLoadStopsAtTheLimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "endless")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error)
+	go func() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		for i := 0; i < 128 && err == nil; i++ {
+			_, err = f.Write(make([]byte, 1<<16))
+		}
+		f.Close()
+		written <- err
+	}()
+	const want = ": larger than 1 MiB; is it the right file?"
+	if _, err := config.Load(path, testOptions); err == nil || err.Error() != path+want {
+		t.Errorf("Load = %v, want %s", err, path+want)
+	}
+	if err := <-written; !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("writing 8 MiB ended with %v, want a broken pipe", err)
 	}
 }
 

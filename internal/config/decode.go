@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -38,7 +39,7 @@ func (d *decoder) value(node ast.Node, key string, v reflect.Value, tag reflect.
 	case reflect.Struct:
 		setDefaults(v)
 		if pairs, ok := d.mapping(node, key); ok {
-			d.fields(pairs, v)
+			d.fields(pairs, key, v)
 		}
 	case reflect.Slice:
 		if _, named := nameField(v.Type().Elem()); named {
@@ -67,15 +68,21 @@ func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, s scalar, t
 		d.rep.add(key, "must be "+s.noun+", not "+kind(node), "")
 		return
 	}
+	if isSecret(tag) && bareVariable(text) {
+		d.rep.add(key, "the value looks like a variable, but only ${NAME} is replaced", "write ${NAME}")
+		return
+	}
 	text, expanded, bad := expand(text, d.getenv)
-	if bad == nil {
+	if len(bad) == 0 {
 		at := d.rep.at(key)
 		at.hidden = expanded || isSecret(tag)
 		d.rep.set(key, at)
-		bad = setScalar(v, s, text, at.hidden)
+		if c := setScalar(v, s, text, at.hidden); c != nil {
+			bad = append(bad, *c)
+		}
 	}
-	if bad != nil {
-		d.rep.add(key, bad.message, bad.want)
+	for _, c := range bad {
+		d.rep.add(key, c.message, c.want)
 	}
 }
 
@@ -102,12 +109,21 @@ func (d *decoder) mapping(node ast.Node, key string) (pairs []pair, ok bool) {
 	return nil, false
 }
 
-// pair is one key of a mapping with its value. The place of its path is recorded.
+// pair is one key of a mapping with its value.
 type pair struct {
 	name  string
 	path  string
 	at    place // of the key itself
 	value ast.Node
+	again bool // the key was there before; that is reported already
+}
+
+// place is where problems with the pair's value point.
+func (p pair) place() place {
+	if isLeaf(p.value) {
+		return position(p.value)
+	}
+	return p.at
 }
 
 func (d *decoder) pairs(values []*ast.MappingValueNode, key string) []pair {
@@ -124,29 +140,38 @@ func (d *decoder) pairs(values []*ast.MappingValueNode, key string) []pair {
 		case !ok:
 			d.rep.addAt(at, key, "a key here is not plain text", "write the key as one word")
 			continue
-		case first[name] > 0:
+		}
+		p := pair{name: name, path: path, at: at, value: mv.Value, again: first[name] > 0}
+		if p.again {
 			d.rep.addAt(at, path, fmt.Sprintf("is written twice, first on line %d", first[name]), "keep one of them")
-			continue
+		} else {
+			first[name] = at.line
 		}
-		first[name] = at.line
-		p := pair{name: name, path: path, at: at, value: mv.Value}
-		if isLeaf(mv.Value) {
-			at = position(mv.Value)
-		}
-		d.rep.set(path, at)
 		pairs = append(pairs, p)
 	}
 	return pairs
 }
 
-func (d *decoder) fields(pairs []pair, v reflect.Value) {
+// fields decodes the pairs of the section key into its struct.
+func (d *decoder) fields(pairs []pair, key string, v reflect.Value) {
 	for _, p := range pairs {
 		field, tag, found := fieldByKey(v, p.name)
-		if !found {
-			d.rep.addAt(p.at, p.path, "unknown key", suggest(p.name, keys(v.Type())))
-			continue
+		switch {
+		case found:
+			d.pair(p, field, tag)
+		case !p.again:
+			d.unknown(p, pairs, key, keys(v.Type()))
 		}
-		d.value(p.value, p.path, field, tag)
+	}
+}
+
+// unknown reports a key that its section does not have. What was likely meant counts as a
+// key with a problem, lest it be reported as missing too.
+func (d *decoder) unknown(p pair, pairs []pair, section string, allowed []string) {
+	d.rep.addAt(p.at, p.path, "unknown key", suggest(p.name, allowed))
+	meant := nearest(p.name, allowed)
+	if meant != "" && !slices.ContainsFunc(pairs, func(other pair) bool { return other.name == meant }) {
+		d.rep.bad[join(section, meant)] = true
 	}
 }
 
@@ -154,11 +179,28 @@ func (d *decoder) fields(pairs []pair, v reflect.Value) {
 func (d *decoder) elements(pairs []pair, list reflect.Value) {
 	for _, p := range pairs {
 		element := reflect.New(list.Type().Elem()).Elem()
-		d.value(p.value, p.path, element, "")
+		d.pair(p, element, "")
+		if p.again {
+			continue
+		}
 		field, _ := nameField(element.Type())
 		element.FieldByIndex(field.Index).SetString(p.name)
 		list.Set(reflect.Append(list, element))
 	}
+}
+
+// pair decodes a pair's value into v. That of a key which was there before is read for its
+// problems only, and aside, so that nothing of it is taken for the first one's.
+func (d *decoder) pair(p pair, v reflect.Value, tag reflect.StructTag) {
+	if !p.again {
+		d.rep.set(p.path, p.place())
+		d.value(p.value, p.path, v, tag)
+		return
+	}
+	aside := &decoder{getenv: d.getenv, rep: d.rep.aside()}
+	aside.rep.set(p.path, p.place())
+	aside.value(p.value, p.path, reflect.New(v.Type()).Elem(), tag)
+	d.rep.problems = append(d.rep.problems, aside.rep.problems...)
 }
 
 // list decodes a list. An element with a problem stays in it as the zero value, so that
@@ -172,6 +214,7 @@ func (d *decoder) list(node ast.Node, key string, list reflect.Value, tag reflec
 		d.rep.add(key, "must be a list, not "+kind(node), "write each item on a line of its own after -, or all in [ ]")
 		return
 	}
+	list.Set(reflect.MakeSlice(list.Type(), 0, len(sequence.Values))) // [] is not the same as nothing
 	for i, item := range sequence.Values {
 		path := fmt.Sprintf("%s[%d]", key, i)
 		d.rep.set(path, position(item))

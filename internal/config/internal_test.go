@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -56,7 +57,7 @@ func TestNestedTooDeeply(t *testing.T) {
 			t.Errorf("%q 50 times is seen as too deep", deep)
 		}
 	}
-	for _, flat := range []string{"[]", "- a\n", "- [a, {b: c}]\n", "# - - - -\n", "a-b-c: d\n"} {
+	for _, flat := range []string{"[]", "- a\n", "- [a, {b: c}]\n", "# - - - -\n", "a-b-c: d\n", "# " + strings.Repeat("-", 300) + "\n"} {
 		if nestedTooDeeply(repeat(flat, 1000)) {
 			t.Errorf("%q 1000 times is seen as too deep", flat)
 		}

@@ -4,14 +4,7 @@ import "strings"
 
 // suggest says what was likely meant, or else what is allowed, if anything.
 func suggest(word string, allowed []string) string {
-	best, least := "", 3 // more changes than two are another word
-	for _, candidate := range allowed {
-		d := distance(strings.ToLower(word), candidate)
-		if d < least && d < len(candidate) {
-			best, least = candidate, d
-		}
-	}
-	switch {
+	switch best := nearest(word, allowed); {
 	case best != "":
 		return "did you mean " + best + "?"
 	case len(allowed) == 0:
@@ -20,6 +13,18 @@ func suggest(word string, allowed []string) string {
 		return "write " + allowed[0]
 	}
 	return "allowed: " + strings.Join(allowed, ", ")
+}
+
+// nearest gives the allowed word that was likely meant, or "".
+func nearest(word string, allowed []string) string {
+	best, least := "", 3 // more changes than two are another word
+	for _, candidate := range allowed {
+		d := distance(strings.ToLower(word), candidate)
+		if d < least && d < len(candidate) {
+			best, least = candidate, d
+		}
+	}
+	return best
 }
 
 // distance is the number of single letters to insert, delete, replace or swap with their

@@ -52,7 +52,7 @@ func ExampleError() {
 	_, err := config.Parse("inservice.yaml", []byte(yaml), config.Options{})
 	fmt.Println(err)
 	// Output:
-	// inservice.yaml:5:17: balance.target_groups.web.targets[0]: "10.0.0.5" has no port; add the port, such as 10.0.0.5:80
+	// inservice.yaml:5:17: balance.target_groups.web.targets[0]: "10.0.0.5" has no port; add the port: 10.0.0.5:PORT
 	// inservice.yaml:6:22: balance.target_groups.web.health_check.intervall: unknown key; did you mean interval?
 	// inservice.yaml:6:46: balance.target_groups.web.health_check.timeout: 2 has no unit; write 2s
 }

@@ -87,11 +87,16 @@ type report struct {
 }
 
 func newReport(data []byte) *report {
-	rep := &report{places: map[string]place{}, bad: map[string]bool{}}
+	var lines [][]byte
 	if len(data) > 0 {
-		rep.lines = bytes.Split(data, []byte("\n"))
+		lines = bytes.Split(data, []byte("\n"))
 	}
-	return rep
+	return (&report{lines: lines}).aside()
+}
+
+// aside gives an empty report on the same file.
+func (r *report) aside() *report {
+	return &report{lines: r.lines, places: map[string]place{}, bad: map[string]bool{}}
 }
 
 // add reports a problem with a key, at the place of the key or, if it was not written, of

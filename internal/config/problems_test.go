@@ -126,7 +126,7 @@ func TestErrorText(t *testing.T) {
 	})
 	const want = `etc/inservice.yaml:2:3: agent.pth: unknown key; did you mean path?
 etc/inservice.yaml:3:18: agent.drain_timeout: 5 has no unit; write 5s
---check-tcp: "redis" has no port; add the port, such as redis:80`
+--check-tcp: "redis" has no port; add the port: redis:PORT`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("error text (-want +got):\n%s", diff)
 	}
@@ -151,8 +151,8 @@ func TestDSNErrorIsCleaned(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever the file, nothing panics, and problems keep the promises of
-// checkProblems. The secret is put where secrets belong, so that none of them is known by
+// FuzzParse: whatever the file, nothing panics, problems keep the promises of
+// checkProblems, and a file without problems those of checkAccepted. The secret is put where secrets belong, so that none of them is known by
 // its place alone.
 func FuzzParse(f *testing.F) {
 	for _, file := range badFiles(f) {
@@ -170,9 +170,12 @@ func FuzzParse(f *testing.F) {
 			// Torn out of its place by the fuzzer, it may be taken for anything.
 			yaml = strings.ReplaceAll(yaml, secret, "xxxxx")
 		}
-		if _, err := config.Parse("inservice.yaml", []byte(yaml), testOptions); err != nil {
+		file, err := config.Parse("inservice.yaml", []byte(yaml), testOptions)
+		if err != nil {
 			checkProblems(t, yaml, err)
+			return
 		}
+		checkAccepted(t, file)
 	})
 }
 

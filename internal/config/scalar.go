@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func scalarOf(t reflect.Type, tag reflect.StructTag) (scalar, bool) {
 
 func parseText(text string, _ bool) (any, *complaint) {
 	if text == "" {
-		return nil, &complaint{"is empty", "write a value or leave the key out"}
+		return nil, &complaint{"is empty", "write a value or leave it out"}
 	}
 	return text, nil
 }
@@ -97,7 +98,7 @@ func parseMatcher(text string, hidden bool) (any, *complaint) {
 
 func parsePrefix(text string, hidden bool) (any, *complaint) {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
+		return unmapped(netip.PrefixFrom(addr, addr.BitLen())), nil
 	}
 	prefix, err := netip.ParsePrefix(text)
 	switch {
@@ -108,7 +109,17 @@ func parsePrefix(text string, hidden bool) (any, *complaint) {
 	case prefix != prefix.Masked():
 		return nil, &complaint{text + " has bits beyond its length", "write " + prefix.Masked().String()}
 	}
-	return prefix, nil
+	return unmapped(prefix), nil
+}
+
+// unmapped gives the IPv4 network that an IPv4-mapped one stands for. A peer's address is
+// compared unmapped, so that a mapped network would match nobody. The prefix is masked:
+// an address with the mark of mapped ones, 96 bits, has a length of 96 at least.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if !p.Addr().Is4In6() {
+		return p
+	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 }
 
 func parsePort(text string, hidden bool) (any, *complaint) {
@@ -136,39 +147,49 @@ func parseScope(text string, hidden bool) (any, *complaint) {
 }
 
 // expand replaces ${NAME} in a value. It reports whether the result holds anything that
-// came from the environment.
-func expand(text string, getenv func(string) (string, bool)) (result string, hidden bool, c *complaint) {
+// came from the environment; with complaints, there is no result.
+func expand(text string, getenv func(string) (string, bool)) (result string, hidden bool, bad []complaint) {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "${")
+		b.WriteString(before)
 		if !found {
-			b.WriteString(text)
-			return b.String(), hidden, nil
+			return b.String(), hidden, bad
 		}
 		if strings.HasSuffix(before, "$") {
-			b.WriteString(before + "{")
+			b.WriteString("{")
 			text = rest
 			continue
 		}
 		name, after, closed := strings.Cut(rest, "}")
-		switch {
-		case !closed:
-			return "", false, &complaint{"a ${ is not closed by }", "write ${NAME}, or $${ for a plain ${"}
-		case !isEnvName(name):
-			return "", false, &complaint{"between ${ and } there is no name of a variable", "write ${NAME}, or $${ for a plain ${"}
+		if !closed {
+			return "", false, append(bad, complaint{"a ${ is not closed by }", "write ${NAME}, or $${ for a plain ${"})
 		}
 		value, set := getenv(name)
-		if !set {
-			return "", false, &complaint{"the environment variable " + name + " is not set", "set it, or write the value here"}
+		var c complaint
+		switch {
+		case !isEnvName(name):
+			c = complaint{"between ${ and } there is no name of a variable", "write ${NAME}, or $${ for a plain ${"}
+		case !set:
+			c = complaint{"the environment variable " + name + " is not set", "set it, or write the value here"}
 		}
-		b.WriteString(before + value)
+		if c != (complaint{}) && !slices.Contains(bad, c) {
+			bad = append(bad, c)
+		}
+		b.WriteString(value)
 		hidden = true
 		text = after
 	}
 }
 
+// bareVariable reports whether text is exactly $NAME, as a shell would expand it.
+func bareVariable(text string) bool {
+	name, found := strings.CutPrefix(text, "$")
+	return found && isEnvName(name)
+}
+
 func isEnvName(s string) bool {
-	if s == "" || len(s) > 100 || s[0] >= '0' && s[0] <= '9' {
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
 		return false
 	}
 	for i := range len(s) {

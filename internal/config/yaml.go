@@ -116,20 +116,19 @@ func nestedTooDeeply(data []byte) bool {
 	const most = 100
 	brackets := 0
 	for line := range bytes.Lines(data) {
-		markers := 0 // of lists inside lists, as in "- - - x"
-		for _, c := range line {
+		text := bytes.TrimLeft(line, " \t-?") // behind the markers of lists in lists, as in "- - - x"
+		indent := line[:len(line)-len(text)]
+		if bytes.Count(indent, []byte("-"))+bytes.Count(indent, []byte("?")) > most {
+			return true
+		}
+		for _, c := range text {
 			switch c {
 			case '[', '{':
 				brackets++
 			case ']', '}':
 				brackets--
-			case '-', '?':
-				markers++
-			case ' ', '\t':
-			default:
-				markers -= most // past the indentation: no more markers on this line
 			}
-			if brackets > most || markers > most {
+			if brackets > most {
 				return true
 			}
 		}

@@ -103,11 +103,15 @@ func Open(driver, dsn string) (*sql.DB, error) {
 		db.SetMaxIdleConns(0)
 		return db, nil
 	}
+	limit(db)
+	return db, nil
+}
+
+// limit sets the bounds of a pool whose server is elsewhere; see [Open].
+func limit(db *sql.DB) {
 	db.SetMaxOpenConns(2)
 	db.SetMaxIdleConns(1)
 	db.SetConnMaxLifetime(time.Minute)
-	db.SetConnMaxIdleTime(30 * time.Second)
-	return db, nil
 }
 
 // mysqlNative matches the form user:password@tcp(host:3306)/database and its shorter
@@ -190,43 +194,20 @@ func refusal(driver, reason string) error {
 	return fmt.Errorf("the %s DSN cannot be used: %s; write %s", driver, reason, forms[driver])
 }
 
-// unknownDriver names the driver that was likely meant. It repeats the name that was given
-// unless that name may be (part of) a secret, as when driver and DSN were mixed up.
+// unknownDriver repeats the name that was given unless that may be (part of) a secret, as
+// when driver and DSN were mixed up.
 func unknownDriver(driver, dsn string) error {
 	const known = "the drivers are postgres, mysql and sqlite"
-	if driver == "" {
+	switch {
+	case driver == "":
 		return errors.New("no driver; " + known)
+	case plainName.MatchString(driver) && redactText(dsn, driver) == driver:
+		return fmt.Errorf("unknown driver %s; %s", driver, known)
 	}
-	text := "unknown driver"
-	if !plainName.MatchString(driver) {
-		return fmt.Errorf("%s; %s", text, known)
-	}
-	if redactText(dsn, driver) == driver {
-		text += " " + driver
-	}
-	if near := nearest(strings.ToLower(driver)); near != "" {
-		return fmt.Errorf("%s; did you mean %s? %s", text, near, known)
-	}
-	return fmt.Errorf("%s; %s", text, known)
+	return errors.New("unknown driver; " + known)
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,20}$`)
-
-// nearest gives the canonical driver whose name, or an alias of it, starts most like the
-// given one: mistyped driver names (postgre, mysql2, sqllite) keep their first letters.
-func nearest(name string) string {
-	best, most := "", 1
-	for _, alias := range []string{postgres, "postgresql", "pgx", mySQL, "mariadb", sqlite, "sqlite3"} {
-		same := 0
-		for same < min(len(alias), len(name)) && alias[same] == name[same] {
-			same++
-		}
-		if same > most && 2*same+1 >= len(name) {
-			best, most = aliases[alias], same
-		}
-	}
-	return best
-}
 
 // hasScheme reports whether dsn starts with the scheme and "://".
 func hasScheme(dsn, scheme string) bool { return strings.HasPrefix(dsn[len(scheme):], "://") }

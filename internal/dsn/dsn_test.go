@@ -18,27 +18,27 @@ func clearEnv(t testing.TB) {
 	}
 }
 
-var goodDSNs = []struct{ driver, dsn, redacted string }{
-	{"postgres", "postgres://user:" + secret + "@db.example:5433/site?sslmode=disable", "postgres://xxxxx@db.example:5433/site"},
-	{"postgres", "postgresql://user:" + secret + "@db.example/site", "postgres://xxxxx@db.example:5432/site"},
-	{"postgres", "POSTGRES://user:" + secret + "@db.example/site", "postgres://xxxxx@db.example:5432/site"},
-	{"postgres", "postgres://user:" + secret + "@[::1]:5432/site", "postgres://xxxxx@[::1]:5432/site"},
-	{"postgres", "postgres://user:" + secret + "%40x@db.example/site", "postgres://xxxxx@db.example:5432/site"},
-	{"postgres", "postgres://db.example/site?user=u&password=" + secret, "postgres"},
-	{"postgres", "host=db.example user=u password=" + secret + " dbname=site", "postgres://xxxxx@db.example:5432/site"},
-	{"postgres", "host=db.example password='" + secret + " x' dbname=site sslmode=disable", "postgres://xxxxx@db.example:5432/site"},
-	{"mysql", "user:" + secret + "@tcp(db.example:3307)/site?timeout=1s", "mysql://xxxxx@db.example:3307/site"},
-	{"mysql", "user:" + secret + "@tcp(db.example)/", "mysql://xxxxx@db.example:3306/"},
-	{"mysql", "user:p@" + secret + "/x@tcp(db.example:3306)/site", "mysql"},
-	{"mysql", "user:" + secret + "@unix(/run/mysqld.sock)/site", "mysql"},
-	{"mysql", "user:" + secret + "@/site", "mysql://xxxxx@127.0.0.1:3306/site"},
-	{"mysql", "mysql://user:" + secret + "@db.example:3306/site", "mysql://xxxxx@db.example:3306/site"},
-	{"mysql", "mariadb://user:" + secret + "@db.example/site?loc=Europe/Berlin", "mysql://xxxxx@db.example:3306/site"},
-	{"sqlite", "/var/lib/site.db", "sqlite:/var/lib/site.db"},
-	{"sqlite", "site.sqlite3?_pragma=foreign_keys(1)", "sqlite:site.sqlite3"},
-	{"sqlite", "sqlite:///var/lib/site", "sqlite:///var/lib/site"},
-	{"sqlite", "sqlite:site?_key=" + secret, "sqlite:site"},
-	{"sqlite", "file:site.db?mode=ro", "sqlite:site.db"},
+var goodDSNs = []struct{ driver, dsn string }{
+	{"postgres", "postgres://user:" + secret + "@db.example:5433/site?sslmode=disable"},
+	{"postgres", "postgresql://user:" + secret + "@db.example/site"},
+	{"postgres", "POSTGRES://user:" + secret + "@db.example/site"},
+	{"postgres", "postgres://user:" + secret + "@[::1]:5432/site"},
+	{"postgres", "postgres://user:" + secret + "%40x@db.example/site"},
+	{"postgres", "postgres://db.example/site?user=u&password=" + secret},
+	{"postgres", "host=db.example user=u password=" + secret + " dbname=site"},
+	{"postgres", "host=db.example password='" + secret + " x' dbname=site sslmode=disable"},
+	{"mysql", "user:" + secret + "@tcp(db.example:3307)/site?timeout=1s"},
+	{"mysql", "user:" + secret + "@tcp(db.example)/"},
+	{"mysql", "user:p@" + secret + "/x@tcp(db.example:3306)/site"},
+	{"mysql", "user:" + secret + "@unix(/run/mysqld.sock)/site"},
+	{"mysql", "user:" + secret + "@/site"},
+	{"mysql", "mysql://user:" + secret + "@db.example:3306/site"},
+	{"mysql", "mariadb://user:" + secret + "@db.example/site?loc=Europe/Berlin"},
+	{"sqlite", "/var/lib/site.db"},
+	{"sqlite", "site.sqlite3?_pragma=foreign_keys(1)"},
+	{"sqlite", "sqlite:///var/lib/site"},
+	{"sqlite", "sqlite:site?_key=" + secret},
+	{"sqlite", "file:site.db?mode=ro"},
 }
 
 func TestGoodDSNs(t *testing.T) {
@@ -50,9 +50,6 @@ func TestGoodDSNs(t *testing.T) {
 			}
 			if got, err := Driver(tt.dsn); got != tt.driver {
 				t.Errorf("Driver = %q, %v; want %q", got, err, tt.driver)
-			}
-			if diff := cmp.Diff(tt.redacted, Redact(tt.dsn)); diff != "" {
-				t.Errorf("Redact (-want +got):\n%s", diff)
 			}
 			db, err := Open(tt.driver, tt.dsn)
 			if err != nil {
@@ -127,10 +124,10 @@ func TestCheckErrors(t *testing.T) {
 func TestUnknownDriver(t *testing.T) {
 	tests := []struct{ driver, want string }{
 		{"", "no driver; the drivers are postgres, mysql and sqlite"},
-		{"postgre", "unknown driver postgre; did you mean postgres? the drivers are postgres, mysql and sqlite"},
-		{"pg", "unknown driver pg; did you mean postgres? the drivers are postgres, mysql and sqlite"},
-		{"mysql2", "unknown driver mysql2; did you mean mysql? the drivers are postgres, mysql and sqlite"},
-		{"sqllite", "unknown driver sqllite; did you mean sqlite? the drivers are postgres, mysql and sqlite"},
+		{"postgre", "unknown driver postgre; the drivers are postgres, mysql and sqlite"},
+		{"pg", "unknown driver pg; the drivers are postgres, mysql and sqlite"},
+		{"mysql2", "unknown driver mysql2; the drivers are postgres, mysql and sqlite"},
+		{"sqllite", "unknown driver sqllite; the drivers are postgres, mysql and sqlite"},
 		{"sqlserver", "unknown driver sqlserver; the drivers are postgres, mysql and sqlite"},
 		{"oracle", "unknown driver oracle; the drivers are postgres, mysql and sqlite"},
 		{"my:" + secret + "@h", "unknown driver; the drivers are postgres, mysql and sqlite"},
@@ -228,16 +225,12 @@ func FuzzNoSecret(f *testing.F) {
 				t.Errorf("driver %q, DSN %q: an error holds the password: %v", driver, dsn, err)
 			}
 		}
-		// Only where the password is in its place can Redact know it: after a colon and
-		// before an @, or after its key.
-		Redact(dsn)
+		// Only where the password is in its place, after a colon and before an @, can
+		// RedactError know it.
 		if strings.HasSuffix(before, ":") && strings.HasPrefix(after, "@") {
 			if err := RedactError(dsn, errors.New("refused: "+secret)); strings.Contains(err.Error(), secret) {
 				t.Errorf("DSN %q: RedactError leaves the password: %v", dsn, err)
 			}
-		}
-		if strings.HasSuffix(before, ":") && strings.HasPrefix(after, "@") || strings.HasSuffix(before, "password=") {
-			checkNoSecret(t, driver, dsn)
 		}
 	})
 }
@@ -249,7 +242,6 @@ func checkNoSecret(t *testing.T, driver, dsn string) {
 	for what, text := range map[string]string{
 		"Check":  errText(Check(driver, dsn)),
 		"Driver": errText(driverErr),
-		"Redact": Redact(dsn),
 	} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s(%q) holds the password: %s", what, dsn, text)

@@ -11,13 +11,8 @@ func ExampleCheck() {
 	fmt.Println(dsn.Check("postgre", "host=localhost"))
 	fmt.Println(dsn.Check("mysql", "app:s3cr3t@tcp(localhost:3306)"))
 	// Output:
-	// unknown driver postgre; did you mean postgres? the drivers are postgres, mysql and sqlite
+	// unknown driver postgre; the drivers are postgres, mysql and sqlite
 	// the mysql DSN cannot be used: the / before the database name is missing; write mysql://user:password@host:3306/database or user:password@tcp(host:3306)/database
-}
-
-func ExampleRedact() {
-	fmt.Println(dsn.Redact("postgres://app:s3cr3t@db.example/site?sslmode=require"))
-	// Output: postgres://xxxxx@db.example:5432/site
 }
 
 func ExampleRedactError() {

@@ -1,7 +1,6 @@
 package dsn
 
 import (
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,70 +11,6 @@ import (
 const (
 	mask     = "xxxxx"
 	withheld = "the database's words are withheld: they may quote the password"
-)
-
-// Redact gives what of a DSN may be logged: the driver, and the host and database where
-// the DSN leaves no doubt which parts of it they are, such as
-// "postgres://xxxxx@db.example:5432/site". User name and parameters are left out. It shows
-// less the less sure it is: "postgres", and at last "unreadable DSN". It is made for
-// people; do not parse it.
-func Redact(dsn string) string {
-	driver, err := Driver(dsn)
-	if err != nil {
-		return "unreadable DSN"
-	}
-	src, err := parse(driver, dsn)
-	if err != nil {
-		return driver
-	}
-	switch driver {
-	case postgres:
-		return redactPostgres(dsn, src.postgres)
-	case mySQL:
-		return redactMySQL(dsn, src.mysql.Net, src.mysql.Addr, src.mysql.DBName)
-	}
-	_, path, _ := strings.Cut(dsn, ":")
-	if path == "" {
-		path = dsn
-	}
-	path, _, _ = strings.Cut(path, "?")
-	if !plainPath.MatchString(path) {
-		return sqlite
-	}
-	return sqlite + ":" + path
-}
-
-func redactPostgres(dsn string, cfg *postgresConfig) string {
-	host, database := cfg.Host, cfg.Database
-	if !plainWord.MatchString(host) || database != "" && !plainWord.MatchString(database) {
-		return postgres
-	}
-	if strings.Contains(dsn, "://") {
-		// In a URL the borders are sure only if exactly one @ ends the user's part.
-		// Without any, the @ may have been forgotten and the "port" be a password.
-		if strings.Count(dsn, "@") != 1 {
-			return postgres
-		}
-	} else if !strings.Contains(dsn, host) || strings.Count(dsn, "host") > 1 {
-		return postgres // the host comes from elsewhere, or a quotation holds another list
-	}
-	port := strconv.Itoa(int(cfg.Port))
-	return postgres + "://" + mask + "@" + net.JoinHostPort(host, port) + "/" + database
-}
-
-func redactMySQL(dsn, network, address, database string) string {
-	if network == "unix" || strings.Count(dsn, "@") != 1 || database != "" && !plainWord.MatchString(database) {
-		return mySQL
-	}
-	if host, _, err := net.SplitHostPort(address); err != nil || !plainWord.MatchString(host) {
-		return mySQL
-	}
-	return mySQL + "://" + mask + "@" + address + "/" + database
-}
-
-var (
-	plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
-	plainPath = regexp.MustCompile(`^[A-Za-z0-9_./ -]+$`)
 )
 
 // RedactError wraps err so that its text does not hold the DSN's password, in any of the

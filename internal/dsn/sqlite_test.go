@@ -134,17 +134,3 @@ func TestSQLiteKeepsNothing(t *testing.T) {
 		t.Errorf("files after asking (-want +got):\n%s", diff)
 	}
 }
-
-// TestPools: what Open promises about the size of the pools.
-func TestPools(t *testing.T) {
-	for driver, dsn := range map[string]string{"postgres": "host=127.0.0.1", "mysql": "tcp(127.0.0.1:1)/"} {
-		db, err := Open(driver, dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		if got := db.Stats().MaxOpenConnections; got != 2 {
-			t.Errorf("%s: at most %d open connections, want 2", driver, got)
-		}
-	}
-}

@@ -97,20 +97,11 @@ type listener struct {
 
 func (l *listener) Accept() (net.Conn, error) {
 	select {
-	case <-l.closed: // never accept after Close, even if somebody is dialling
-		return nil, l.closedError()
-	default:
-	}
-	select {
 	case c := <-l.arrived:
 		return c, nil
 	case <-l.closed:
-		return nil, l.closedError()
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: net.ErrClosed}
 	}
-}
-
-func (l *listener) closedError() error {
-	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: net.ErrClosed}
 }
 
 // Close frees the address and unblocks every Accept, and every Dial not yet

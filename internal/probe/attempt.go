@@ -41,24 +41,19 @@ func (a *attempt) run(caller context.Context) {
 	ctx, cancel := context.WithTimeoutCause(caller, a.timeout, errTimeout)
 	defer cancel()
 	err := a.converse(ctx)
+	_, mismatch := errors.AsType[mismatchError](err)
 	switch {
 	case err == nil:
 		a.result.Pass = true
+	case mismatch: // the code is known, even if time ran out over the body
+		a.failed(err)
 	case context.Cause(ctx) == errTimeout:
 		a.timedOut(err)
-	case ctx.Err() != nil || endsFirst(caller, ctx, err):
+	case ctx.Err() != nil:
 		a.internal("the probe was stopped before it finished", fmt.Errorf("%w: %w", err, context.Cause(ctx)))
 	default:
 		a.failed(err)
 	}
-}
-
-// endsFirst reports whether err comes from the caller's deadline, although ctx
-// has not noticed yet: a dialler keeps its own timer for the same moment.
-func endsFirst(caller, ctx context.Context, err error) bool {
-	deadline, ok := caller.Deadline()
-	ours, _ := ctx.Deadline()
-	return ok && deadline.Equal(ours) && isTimeout(err)
 }
 
 // converse connects, asks and judges the answer. The error is nil if the target

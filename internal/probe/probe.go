@@ -82,17 +82,18 @@ type Reason string
 const (
 	// Passed is the reason of a probe that passed.
 	Passed Reason = ""
-	// ResponseCodeMismatch: a whole answer came, and Matcher does not hold its
-	// status code.
+	// ResponseCodeMismatch: an answer came, and Matcher does not hold its status
+	// code. It stays the reason whatever became of the answer's body.
 	ResponseCodeMismatch Reason = "Target.ResponseCodeMismatch"
-	// Timeout: the attempt did not finish within its Timeout.
+	// Timeout: the attempt did not finish within its Timeout, and no status code
+	// had decided it before.
 	Timeout Reason = "Target.Timeout"
 	// FailedHealthChecks: no connection, or no well-formed answer.
 	FailedHealthChecks Reason = "Target.FailedHealthChecks"
 	// InternalError: the fault is on the asking side, so the result says
 	// nothing about the target and must not be counted against it. The context
-	// ended, the Probe is invalid, this machine ran out of file descriptors or
-	// memory, or Dial panicked.
+	// ended, the Probe is invalid, this machine ran out of file descriptors,
+	// memory or local ports, or Dial panicked.
 	InternalError Reason = "Elb.InternalError"
 )
 

@@ -331,6 +331,8 @@ func TestInvalidProbeSendsNothing(t *testing.T) {
 		{"line break in host", func(p *probe.Probe) { p.Host = "x\r\nX-Admin: 1" }, `contains "\r", which no host name can`},
 		{"path in host", func(p *probe.Probe) { p.Host = "x/health" }, `contains "/", which no host name can`},
 		{"line break in address", func(p *probe.Probe) { p.Host, p.Address = "", "x\r\nX-Admin: 1:80" }, ""},
+		{"line break in address, fit for host:port", func(p *probe.Probe) { p.Address = "x\r\nX-Admin\r\n:80" }, `contains "\r", which no host or port can`},
+		{"space in a zone", func(p *probe.Probe) { p.Address = "[fe80::1%a b]:80" }, `contains " ", which no host or port can`},
 		{"line break in server name", func(p *probe.Probe) { p.ServerName = "x\n" }, `server name "x\n" contains`},
 	}
 	for _, tt := range tests {

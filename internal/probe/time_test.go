@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -155,16 +156,56 @@ func TestCancelOnRealSockets(t *testing.T) {
 	expect(t, httpProbe(target.Addr()).Run(ctx), probe.InternalError, "Internal error: the probe was stopped before it finished")
 }
 
-// TestCallersDeadline has the dialler notice the caller's deadline by itself,
-// as net.Dialer does.
-func TestCallersDeadline(t *testing.T) {
-	p := httpProbe("web-1:80")
-	p.Dial = func(context.Context, string, string) (net.Conn, error) {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+// TestMismatchOutlivesTheTimeout: once the status code is known, it decides,
+// whether the time or the caller ends the wait for the body.
+func TestMismatchOutlivesTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := stuck{protocol: probe.HTTP, behaviour: func(c *targettest.Conn) {
+			c.ReadRequest()
+			io.WriteString(c, "HTTP/1.1 503 Oh\r\nContent-Length: 9\r\n\r\nhalf")
+			c.Sleep(time.Hour)
+		}}.start(t)
+		r := p.Run(t.Context())
+		expect(t, r, probe.ResponseCodeMismatch, "Health checks failed with these codes: [503]")
+		if r.Phases.Total != 2*time.Second || !strings.HasSuffix(string(r.Received), "half") {
+			t.Errorf("took %v and kept %q, want 2s and what came of the page", r.Phases.Total, r.Received)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		expect(t, p.Run(ctx), probe.ResponseCodeMismatch, "Health checks failed with these codes: [503]")
+	})
+}
+
+// slowClose is a connection whose first Close takes a while.
+type slowClose struct {
+	net.Conn
+	begun, done atomic.Int32
+}
+
+func (c *slowClose) Close() error {
+	first := c.begun.Add(1) == 1
+	err := c.Conn.Close()
+	if first {
+		time.Sleep(time.Second)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
-	defer cancel()
-	expect(t, p.Run(ctx), probe.InternalError, "Internal error: the probe was stopped before it finished")
+	c.done.Add(1)
+	return err
+}
+
+// TestRunWaitsForWhatItStarted: when time is up, the connection is closed by a
+// goroutine of its own, and Run returns only after that has ended.
+func TestRunWaitsForWhatItStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		conn := &slowClose{Conn: ours}
+		p := probe.Probe{Protocol: probe.HTTP, Address: "web-1:80"}
+		p.Dial = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+		expect(t, p.Run(t.Context()), probe.Timeout, "Request timed out (request not taken within 2s)")
+		if begun, done := conn.begun.Load(), conn.done.Load(); begun != done {
+			t.Errorf("%d calls of Close were under way when Run returned", begun-done)
+		}
+	})
 }
 
 func TestLateConnectionIsClosed(t *testing.T) {
@@ -184,26 +225,35 @@ func TestLateConnectionIsClosed(t *testing.T) {
 }
 
 func TestOwnFaultsAreNotTheTargets(t *testing.T) {
+	failing := func(err error) func(context.Context, string, string) (net.Conn, error) {
+		return func(context.Context, string, string) (net.Conn, error) { return nil, err }
+	}
+	socket := func(number syscall.Errno) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", number)}
+	}
 	tests := []struct {
 		name string
 		dial func(context.Context, string, string) (net.Conn, error)
 		want string
 	}{
-		{"out of descriptors", func(context.Context, string, string) (net.Conn, error) {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
-		}, "Internal error: no connection could be opened here: too many open files"},
+		{"out of descriptors", failing(socket(syscall.EMFILE)), "no connection could be opened here: too many open files"},
+		{"system out of descriptors", failing(socket(syscall.ENFILE)), "no connection could be opened here: too many open files in system"},
+		{"out of buffers", failing(socket(syscall.ENOBUFS)), "no connection could be opened here: no buffer space available"},
+		{"out of memory", failing(socket(syscall.ENOMEM)), "no connection could be opened here: cannot allocate memory"},
+		{"out of local ports", failing(socket(syscall.EADDRNOTAVAIL)), "no connection could be opened here: cannot assign requested address"},
+		{"out of descriptors for a look-up", failing(&net.DNSError{ // as Go's resolver says it
+			Err: "dial udp 192.0.2.53:53: socket: too many open files", Name: "web-1", Server: "192.0.2.53:53", IsTemporary: true,
+		}), "no connection could be opened here: too many open files"},
 		{"panic", func(context.Context, string, string) (net.Conn, error) {
 			panic("no such thing")
-		}, "Internal error: Dial panicked: no such thing"},
-		{"nothing", func(context.Context, string, string) (net.Conn, error) {
-			return nil, nil
-		}, "Internal error: Dial returned neither a connection nor an error"},
+		}, "Dial panicked: no such thing"},
+		{"nothing", failing(nil), "Dial returned neither a connection nor an error"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := httpProbe("web-1:80")
 			p.Dial = tt.dial
-			expect(t, p.Run(t.Context()), probe.InternalError, tt.want)
+			expect(t, p.Run(t.Context()), probe.InternalError, "Internal error: "+tt.want)
 		})
 	}
 }

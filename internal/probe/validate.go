@@ -20,11 +20,15 @@ func (p Probe) Validate() error {
 	if err != nil || host == "" || port == "" {
 		problems = append(problems, fmt.Errorf("address %q is not host:port (an IPv6 address goes in brackets: [::1]:80)", p.Address))
 	}
+	if c, bad := findOutside(p.Address, `/?#@\`); bad {
+		problems = append(problems, fmt.Errorf("address %q contains %q, which no host or port can", p.Address, c))
+	}
 	if p.Timeout < 0 {
 		problems = append(problems, fmt.Errorf("timeout %v is negative; use 0 for %v", p.Timeout, DefaultTimeout))
 	}
-	// Path and Host are written into the request as they are. What could end
-	// a line early would let whoever chose them send requests of their own.
+	// Path and Host, or else Address, are written into the request as they are.
+	// What could end a line early would let whoever chose them send requests of
+	// their own.
 	if p.Path != "" && p.Path[0] != '/' {
 		problems = append(problems, fmt.Errorf("path %q does not begin with a slash", p.Path))
 	}
@@ -65,7 +69,8 @@ func (p Probe) hostHeader() string {
 	return net.JoinHostPort(host, port)
 }
 
-// serverName is the name for SNI; crypto/tls leaves it out if it is an address.
+// serverName is the name for SNI; crypto/tls leaves it out if it is an address,
+// in brackets or not.
 func (p Probe) serverName() string {
 	if p.ServerName != "" {
 		return p.ServerName
@@ -74,7 +79,7 @@ func (p Probe) serverName() string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		return h
 	}
-	return strings.Trim(host, "[]")
+	return host
 }
 
 // request is the request as it goes over the wire.

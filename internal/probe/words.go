@@ -16,7 +16,7 @@ import (
 // maxWords bounds a description in characters: some errors quote the answer.
 const maxWords = 200
 
-// mismatchError is a whole answer with a status code that does not pass.
+// mismatchError is an answer with a status code that does not pass.
 type mismatchError int
 
 func (e mismatchError) Error() string {
@@ -67,13 +67,9 @@ func (a *attempt) failed(err error) {
 		a.internal(first, err)
 		return
 	}
-	// Out of something on this machine: every target would seem to fail at the
-	// same moment, and none of them would be to blame.
-	for _, own := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, own) {
-			a.internal("no connection could be opened here: "+own.Error(), err)
-			return
-		}
+	if own := ownFault(err); own != nil {
+		a.internal("no connection could be opened here: "+own.Error(), err)
+		return
 	}
 	if a.phase == dialling && isTimeout(err) {
 		// The name server or the operating system gave up before we did.
@@ -81,6 +77,23 @@ func (a *attempt) failed(err error) {
 		return
 	}
 	a.conclude(FailedHealthChecks, "Health checks failed: "+a.explain(err), err)
+}
+
+// ownFault gives what this machine ran out of, if that is why err came: then
+// every target would seem to fail at the same moment, and none of them would be
+// to blame. EADDRNOTAVAIL is what connecting gives when no local port is left.
+//
+// A failed look-up of a name tells the reason in its text only. The C library's
+// resolver, where Go has to use that, may say "no such host" when it could not
+// open its files; nothing tells that apart from a name that does not exist.
+func ownFault(err error) error {
+	lookup, isLookup := errors.AsType[*net.DNSError](err)
+	for _, own := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, own) || isLookup && strings.HasSuffix(lookup.Err, own.Error()) {
+			return own
+		}
+	}
+	return nil
 }
 
 // explain says in a few words what went wrong in the present phase.
