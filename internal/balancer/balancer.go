@@ -6,14 +6,23 @@
 //   - [Balancer.Open] binds everything or nothing and starts nothing. A busy port
 //     is an error, not a log line.
 //   - Nobody is sent to a target before it was asked: connections wait in the
-//     listener's queue until each target of the group has a first probe result,
-//     or the probe's timeout has passed.
+//     listener's queue until a target of the group is in service, or all have a
+//     first probe result, or the probe's timeout has passed.
 //   - A request that fails at a target (no connection, no whole answer, a 5xx)
-//     has that target probed at once instead of at its next turn. The probe
+//     has that target probed at once instead of at its next turn, and so has one
+//     that waits for its answer for longer than a probe may take. The probe
 //     decides, not the request.
-//   - When its context ends, [Balancer.Run] accepts no more connections, lets
-//     the requests in flight finish within DrainTimeout, and returns when
-//     everything that it started has ended.
+//   - When its context ends, [Balancer.Run] serves on for PartingTime and has
+//     each answer end its connection, accepts what is in the listener's queue and
+//     nothing more, lets the requests in flight finish within DrainTimeout, and
+//     returns when everything that it started has ended.
+//
+// So a client loses no request at the end if it keeps its connection and uses it
+// within PartingTime. One whose kept connection was idle for all of it can lose
+// the request that crosses the closing on its way; HTTP clients repeat those that
+// may be repeated. A new connection that arrives in the very moment in which the
+// listener is closed is reset, and all later ones are refused. To lose none of
+// these either, stop sending clients here first.
 //
 // Towards clients it speaks HTTP/1.1 with these bounds: 10 seconds for a request's
 // header, 64 KiB for its size (above it, 431), and 75 seconds for a connection
@@ -40,7 +49,11 @@ import (
 	"github.com/inservice/inservice/internal/threshold"
 )
 
-const defaultDrainTimeout = 30 * time.Second
+const (
+	defaultDrainTimeout = 30 * time.Second
+	// Busy clients use each of their connections within a second.
+	defaultPartingTime = time.Second
+)
 
 // Target is a server that a group sends traffic to.
 type Target struct {
@@ -80,9 +93,15 @@ type Balancer struct {
 	// package proxy. Empty: nobody's.
 	TrustedProxies []netip.Prefix
 
-	// DrainTimeout is how long requests in flight may take once Run's context has
-	// ended. What is left then is cut off. Zero means 30 seconds.
+	// DrainTimeout is how long it may take to finish all requests once Run's
+	// context has ended. What is left then is cut off. Zero means 30 seconds.
 	DrainTimeout time.Duration
+
+	// PartingTime is the part of DrainTimeout in which requests are still taken,
+	// while each answer tells its client to send no more on its connection. It is
+	// cut short when no client is connected. Zero means one second, or half of
+	// DrainTimeout if that is less.
+	PartingTime time.Duration
 
 	// Log is told of every change of a target's status, of every failed probe, of
 	// every failed request (at most 10 a second), and when a group loses its last
@@ -184,7 +203,7 @@ func (b *Balancer) Run(ctx context.Context) error {
 	}
 	for _, f := range b.fronts {
 		servers.Go(func() {
-			if err := f.run(serving, b.drainTimeout()); err != nil {
+			if err := f.run(serving, b.partingTime(), b.drainTimeout()); err != nil {
 				errs <- fmt.Errorf("balancer: listener %s: %w", f.socket.Addr(), err)
 				stopServing()
 			}
@@ -206,6 +225,10 @@ func (b *Balancer) Run(ctx context.Context) error {
 
 func (b *Balancer) drainTimeout() time.Duration {
 	return cmp.Or(b.DrainTimeout, defaultDrainTimeout)
+}
+
+func (b *Balancer) partingTime() time.Duration {
+	return cmp.Or(b.PartingTime, min(defaultPartingTime, b.drainTimeout()/2))
 }
 
 func (b *Balancer) log() *slog.Logger {

@@ -3,12 +3,14 @@ package balancer_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/inservice/inservice/internal/balance"
 	"github.com/inservice/inservice/internal/balancer"
 	"github.com/inservice/inservice/internal/probe"
+	"github.com/inservice/inservice/internal/targettest"
 	"github.com/inservice/inservice/internal/threshold"
 )
 
@@ -168,18 +170,19 @@ func TestSuspicion(t *testing.T) {
 	tests := []struct {
 		name string
 		fail func(*site)
+		seen bool // by clients
 	}{
-		{"crash", (*site).crash},
+		{"crash", (*site).crash, false}, // requests that could not be sent go to the other target
 		{"errors", func(s *site) {
 			s.page.Store(http.StatusInternalServerError)
 			s.health.Store(http.StatusServiceUnavailable)
-		}},
+		}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			good, bad := newSite(t, "good"), newSite(t, "bad")
 			r := start(t, &balancer.Balancer{Groups: []balancer.Group{group(never, good, bad)}})
-			r.awaitStatus(t, bad, threshold.InService)
+			r.awaitAll(t, threshold.InService, good, bad)
 
 			tt.fail(bad)
 			failed := 0
@@ -188,8 +191,8 @@ func TestSuspicion(t *testing.T) {
 					failed++
 				}
 			}
-			if failed == 0 {
-				t.Error("the target went out of service before a request failed")
+			if seen := failed > 0; seen != tt.seen {
+				t.Errorf("%d requests failed until the target was out of service", failed)
 			}
 			for range 6 {
 				if status, body := r.get(t); status != http.StatusOK || body != "good" {
@@ -197,6 +200,28 @@ func TestSuspicion(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSuspicionWhileWaiting freezes a target. One request that waits for its
+// answer must be enough to take it out of service.
+func TestSuspicionWhileWaiting(t *testing.T) {
+	bad := targettest.Start(t, targettest.Status(http.StatusOK, "bad"))
+	g := group(never, &site{address: bad.Addr()})
+	g.Probe.Timeout = 50 * time.Millisecond
+	g.Threshold = threshold.Policy{Healthy: 2, Unhealthy: 3}
+	r := start(t, &balancer.Balancer{Groups: []balancer.Group{g}})
+	r.await(t, "first probe", func(e event) bool { return e.Now == threshold.InService })
+
+	bad.Set(targettest.Hang)
+	answer := sendRaw(t, r.Addrs()[0].String())
+	r.await(t, "end of service", func(e event) bool { return e.Changed && e.Now == threshold.OutOfService })
+	if got := r.log.with("target failed"); len(got) != 0 {
+		t.Errorf("the request has failed already: %q", got)
+	}
+	bad.Close()
+	if res, err := http.ReadResponse(answer, nil); err != nil || res.StatusCode != http.StatusBadGateway {
+		t.Errorf("answer: %v, %v", res, err)
 	}
 }
 

@@ -21,11 +21,14 @@ const (
 	idleTimeout = 75 * time.Second
 	// maxHeaderBytes is several times what browsers with many cookies send.
 	maxHeaderBytes = 64 << 10
+	// partingLook is how often a front that is leaving looks whether anybody is
+	// still connected.
+	partingLook = 10 * time.Millisecond
 )
 
 // A front accepts requests on one listener and has a group answer them.
 type front struct {
-	socket net.Listener
+	socket *door
 	group  *group
 	server *http.Server
 	log    *slog.Logger
@@ -34,12 +37,14 @@ type front struct {
 	// each connection, and each request, which outlives its connection's count
 	// when it takes the connection over (WebSocket). Whoever adds one holds
 	// another, so the count can't rise again once it is down to zero.
-	open     sync.WaitGroup
-	requests atomic.Int64 // in flight
+	open        sync.WaitGroup
+	connections atomic.Int64 // not counting those taken over
+	requests    atomic.Int64 // in flight
+	leaving     atomic.Bool  // every answer ends its connection
 }
 
 func newFront(socket net.Listener, g *group, log *slog.Logger) *front {
-	f := &front{socket: socket, group: g, log: log}
+	f := &front{socket: &door{Listener: socket}, group: g, log: log}
 	f.server = &http.Server{
 		Handler:                      f,
 		ReadHeaderTimeout:            readHeaderTimeout,
@@ -57,8 +62,25 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.open.Done()
 	f.requests.Add(1)
 	defer f.requests.Add(-1)
-	f.group.proxy.ServeHTTP(w, r)
+	f.group.proxy.ServeHTTP(&partingWriter{w, &f.leaving}, r)
 }
+
+// A partingWriter tells the client that its connection will be closed, if the
+// answer begins when the front is leaving.
+type partingWriter struct {
+	http.ResponseWriter
+	leaving *atomic.Bool
+}
+
+func (w *partingWriter) WriteHeader(code int) {
+	if code >= 200 && w.leaving.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is how http.ResponseController finds flushing, hijacking and deadlines.
+func (w *partingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // connState is called by the accepting goroutine for new connections and by
 // the connection's own goroutine for all that follows.
@@ -66,14 +88,16 @@ func (f *front) connState(_ net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateNew:
 		f.open.Add(1)
+		f.connections.Add(1)
 	case http.StateClosed, http.StateHijacked:
+		f.connections.Add(-1)
 		f.open.Done()
 	}
 }
 
 // run waits until the group is ready, serves until ctx ends or the listener
 // breaks, drains, and returns when all is over.
-func (f *front) run(ctx context.Context, drainTimeout time.Duration) error {
+func (f *front) run(ctx context.Context, partingTime, drainTimeout time.Duration) error {
 	defer f.socket.Close()
 	if !f.awaitGroup(ctx) {
 		return nil
@@ -82,19 +106,43 @@ func (f *front) run(ctx context.Context, drainTimeout time.Duration) error {
 	defer cut()
 	f.server.BaseContext = func(net.Listener) context.Context { return requests }
 
-	broken := make(chan error, 1)
-	f.open.Go(func() {
-		if err := f.server.Serve(f.socket); !errors.Is(err, http.ErrServerClosed) {
-			broken <- err
-		}
-	})
-	var err error
+	served := make(chan error, 1)
+	f.open.Go(func() { served <- f.server.Serve(f.socket) })
 	select {
 	case <-ctx.Done():
-	case err = <-broken:
+	case err := <-served:
+		f.drain(drainTimeout, cut)
+		return err
 	}
-	f.drain(drainTimeout, cut)
+	started := time.Now()
+	f.part(partingTime)
+	var err error
+	if f.socket.leave() {
+		if err = <-served; errors.Is(err, errLeft) {
+			err = nil
+		}
+	}
+	f.drain(drainTimeout-time.Since(started), cut)
 	return err
+}
+
+// part serves on while each answer tells its client that the connection will be
+// closed. So clients that keep connections send nothing into one that is being
+// closed. It returns when the time has passed, or earlier if nobody is connected
+// and so nobody can be told.
+func (f *front) part(d time.Duration) {
+	f.leaving.Store(true)
+	over := time.NewTimer(d)
+	defer over.Stop()
+	look := time.NewTicker(partingLook)
+	defer look.Stop()
+	for f.connections.Load() > 0 {
+		select {
+		case <-over.C:
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // awaitGroup returns true when requests may be accepted, false if ctx ended
@@ -128,7 +176,7 @@ func (f *front) drain(timeout time.Duration, cut context.CancelFunc) {
 	}
 	if n := f.requests.Load(); n > 0 {
 		f.log.Warn("drain timeout has passed, requests are cut off",
-			"listener", f.socket.Addr().String(), "requests", n, "timeout", timeout)
+			"listener", f.socket.Addr().String(), "requests", n)
 	}
 	cut()
 	f.server.Close()

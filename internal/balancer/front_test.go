@@ -41,7 +41,7 @@ func connect(t *testing.T) *visit {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- newFront(socket, g, b.Log).run(ctx, drainTimeout)
+		ended <- newFront(socket, g, b.Log).run(ctx, drainTimeout/2, drainTimeout)
 		close(ended)
 	}()
 	c, err := network.Dial(t.Context(), "tcp", "10.0.0.1:80")

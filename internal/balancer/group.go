@@ -27,11 +27,13 @@ type group struct {
 	log          *slog.Logger
 	onEvent      func(group string, e monitor.Event) // may be nil
 
-	ready chan struct{} // closed when every target has a first result
+	ready chan struct{} // closed when a target is in service or all have a result
 
-	mu      sync.Mutex          // guards all below
-	waiting map[string]struct{} // targets without a result
-	mode    balance.Mode        // as last told to the log
+	mu      sync.Mutex           // guards all below
+	isReady bool                 // ready is closed
+	waiting map[string]struct{}  // targets without a result
+	mode    balance.Mode         // as last told to the log
+	asked   map[string]time.Time // when a target was last probed because a request waited for it
 }
 
 func newGroup(b *Balancer, spec Group) *group {
@@ -42,6 +44,7 @@ func newGroup(b *Balancer, spec Group) *group {
 		onEvent:      b.OnEvent,
 		ready:        make(chan struct{}),
 		waiting:      make(map[string]struct{}),
+		asked:        make(map[string]time.Time),
 	}
 	g.monitor = &monitor.Monitor{Interval: spec.Interval, Threshold: spec.Threshold, Observer: g}
 	var addresses []string
@@ -51,7 +54,14 @@ func newGroup(b *Balancer, spec Group) *group {
 		g.monitor.Targets = append(g.monitor.Targets, monitor.Target{Name: t.Address, Probe: spec.probeOf(t)})
 	}
 	g.pool = pool.New(spec.Name, addresses, !spec.Closed)
-	g.proxy = &proxy.Proxy{Picker: g.pool, TrustedProxies: b.TrustedProxies, Observe: g.forwarded, Log: g.log}
+	g.proxy = &proxy.Proxy{
+		Picker:         g.pool,
+		TrustedProxies: b.TrustedProxies,
+		Patience:       g.probeTimeout, // what a probe may take is what an answer may take before it is suspicious
+		Waiting:        g.unanswered,
+		Observe:        g.forwarded,
+		Log:            g.log,
+	}
 	return g
 }
 
@@ -66,6 +76,23 @@ func (g Group) probeOf(t Target) probe.Probe {
 func (g *group) forwarded(o proxy.Observation) {
 	if o.Failed() {
 		g.monitor.ProbeNow(o.Target)
+	}
+}
+
+// unanswered is told again and again of a target that a request still waits for.
+// However many requests wait, the target is probed for them no more often than
+// once in the time that a probe may take: a site of slow answers is none under
+// suspicion all the time.
+func (g *group) unanswered(target string) {
+	now := time.Now()
+	g.mu.Lock()
+	due := now.Sub(g.asked[target]) >= g.probeTimeout
+	if due {
+		g.asked[target] = now
+	}
+	g.mu.Unlock()
+	if due {
+		g.monitor.ProbeNow(target)
 	}
 }
 
@@ -88,12 +115,13 @@ func (g *group) record(e monitor.Event) (mode balance.Mode, changed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pool.Update(e.Target, e.Now, e.Result.String(), e.Result.Started.Add(e.Result.Phases.Total))
-	if len(g.waiting) > 0 {
-		delete(g.waiting, e.Target)
-		if len(g.waiting) > 0 {
-			return g.mode, false
-		}
+	delete(g.waiting, e.Target)
+	if !g.isReady && (e.Now == threshold.InService || len(g.waiting) == 0) {
+		g.isReady = true
 		close(g.ready)
+	}
+	if len(g.waiting) > 0 {
+		return g.mode, false
 	}
 	was := g.mode
 	g.mode = g.pool.Snapshot().Mode

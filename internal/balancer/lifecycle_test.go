@@ -17,6 +17,7 @@ import (
 
 	"github.com/inservice/inservice/internal/balancer"
 	"github.com/inservice/inservice/internal/probe"
+	"github.com/inservice/inservice/internal/targettest"
 	"github.com/inservice/inservice/internal/threshold"
 )
 
@@ -281,6 +282,64 @@ func TestHeldStart(t *testing.T) {
 		if body, err := io.ReadAll(res.Body); string(body) != "live" || err != nil {
 			t.Errorf("visitor %d: %d %q, %v", i, res.StatusCode, body, err)
 		}
+	}
+}
+
+// TestSilentTargetHoldsNobody has one target's first probe hang while another is
+// in service at once: visitors must not wait for the first.
+func TestSilentTargetHoldsNobody(t *testing.T) {
+	silent := targettest.Start(t, targettest.Hang)
+	good := newSite(t, "good")
+	g := group(never, &site{address: silent.Addr()}, good)
+	g.Probe.Timeout = time.Hour
+	r := start(t, &balancer.Balancer{Groups: []balancer.Group{g}})
+	for range 4 {
+		if status, body := r.get(t); status != http.StatusOK || body != "good" {
+			t.Errorf("answer = %d %q", status, body)
+		}
+	}
+}
+
+// TestPartingLosesNothing ends the context, several times over, while clients use
+// their kept connections as fast as they can. Each must be told to go before its
+// connection is closed.
+func TestPartingLosesNothing(t *testing.T) {
+	s := newSite(t, "a")
+	for range 5 {
+		r := start(t, &balancer.Balancer{Groups: []balancer.Group{group(never, s)}})
+		r.awaitStatus(t, s, threshold.InService)
+		var clients sync.WaitGroup
+		busy := make(chan struct{}, 16)
+		for range cap(busy) {
+			c := dial(t, r.Addrs()[0].String())
+			clients.Go(func() {
+				answers := bufio.NewReader(c)
+				for n := 0; ; n++ {
+					if n == 10 {
+						busy <- struct{}{}
+					}
+					io.WriteString(c, "GET /page HTTP/1.1\r\nHost: h\r\n\r\n")
+					res, err := http.ReadResponse(answers, nil)
+					if err != nil {
+						t.Errorf("request %d was lost: %v", n, err)
+						return
+					}
+					io.Copy(io.Discard, res.Body)
+					if res.Close {
+						return
+					}
+				}
+			})
+		}
+		for range cap(busy) {
+			receive(t, "busy client", busy)
+		}
+		r.stop()
+		clients.Wait()
+		if err := receive(t, "end of Run", r.ended); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		r.ended <- nil // for the cleanup
 	}
 }
 

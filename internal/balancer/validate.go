@@ -16,6 +16,9 @@ func (b *Balancer) validate() error {
 	if b.DrainTimeout < 0 {
 		report("drain timeout %v is negative; use 0 for %v", b.DrainTimeout, defaultDrainTimeout)
 	}
+	if b.PartingTime < 0 || b.PartingTime > max(0, b.drainTimeout()) {
+		report("parting time %v must lie within the drain timeout, %v; use 0 for a good choice", b.PartingTime, b.drainTimeout())
+	}
 	names := make(map[string]bool)
 	for i, g := range b.Groups {
 		switch {

@@ -33,6 +33,8 @@ func TestOpenRejects(t *testing.T) {
 		{"listener without port", &balancer.Balancer{Groups: []balancer.Group{web()}, Listeners: []balancer.Listener{{Address: "127.0.0.1", Group: "web"}}}, []string{`"127.0.0.1"`, "host:port"}},
 		{"listener port too high", &balancer.Balancer{Groups: []balancer.Group{web()}, Listeners: []balancer.Listener{{Address: ":70000", Group: "web"}}}, []string{`":70000"`, "0 to 65535"}},
 		{"negative drain timeout", &balancer.Balancer{DrainTimeout: -1, Groups: []balancer.Group{web()}, Listeners: []balancer.Listener{listener}}, []string{"drain timeout"}},
+		{"negative parting time", &balancer.Balancer{PartingTime: -1, Groups: []balancer.Group{web()}, Listeners: []balancer.Listener{listener}}, []string{"parting time"}},
+		{"parting time too long", &balancer.Balancer{PartingTime: time.Minute, Groups: []balancer.Group{web()}, Listeners: []balancer.Listener{listener}}, []string{"parting time 1m0s", "30s"}},
 		{"two groups of a name", &balancer.Balancer{Groups: []balancer.Group{web(), web()}, Listeners: []balancer.Listener{listener}}, []string{`named "web"`}},
 		{"no name", with(func(g *balancer.Group) { g.Name = "" }), []string{"target group 1 has no name", `no target group "web"`}},
 		{"no targets", with(func(g *balancer.Group) { g.Targets = nil }), []string{`"web"`, "no targets"}},

@@ -6,8 +6,9 @@
 //   - Targets are probed in parallel: one that hangs delays no other.
 //   - A target has at most one probe in flight, however often [Monitor.ProbeNow]
 //     asks for more.
-//   - The schedule is a function of the target's name and the interval alone:
-//     the same after every restart, and spread over the interval.
+//   - All targets are probed at once at the start. From then on the schedule is a
+//     function of the target's name and the interval alone: the same after every
+//     restart, and spread over half of the interval.
 //   - Only results that say something about the target count towards its
 //     threshold. An InternalError, the asker's own fault, changes no status.
 //

@@ -25,7 +25,7 @@ type schedule struct {
 
 // newSchedule places the target of that name in the interval. The place is a
 // hash of the name, so that it survives restarts and differs between targets.
-// It lies in the second half: a second opinion never comes so soon after the
+// All places lie in the second half: a second opinion never comes so soon after the
 // first that both see the same hiccup.
 func newSchedule(name string, interval time.Duration) schedule {
 	sum := sha256.Sum256([]byte(name))

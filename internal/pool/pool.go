@@ -22,10 +22,10 @@ import (
 	"github.com/inservice/inservice/internal/threshold"
 )
 
-// ErrNoneInService is what [Pool.Pick] returns when no target may receive
-// traffic: none is in service and the group does not fail open, or the group
-// has no targets.
-var ErrNoneInService = errors.New("no target is in service")
+var (
+	errNoneInService = errors.New("no target is in service")
+	errNoOther       = errors.New("no other target is in service")
+)
 
 // Target is what the pool knows about one target.
 type Target struct {
@@ -100,15 +100,37 @@ func (p *Pool) Snapshot() *Snapshot {
 }
 
 // Pick returns the address that the next request goes to: round robin over
-// the eligible targets, by one counter for all callers. The only error is
-// [ErrNoneInService].
+// the eligible targets, by one counter for all callers. An error means that no
+// target may receive traffic: none is in service and the group does not fail
+// open, or the group has no targets.
 func (p *Pool) Pick() (address string, err error) {
 	eligible := p.snapshot.Load().eligible
 	if len(eligible) == 0 {
-		return "", ErrNoneInService
+		return "", errNoneInService
 	}
 	// Add returns the new value, so the first turn is 0.
 	return eligible[balance.RoundRobin(p.turn.Add(1)-1, len(eligible))], nil
+}
+
+// PickOther returns an eligible target that is not the one at the address than.
+// It takes no turn, so it changes nothing for those who pick; what one target
+// could not take is spread over all the others. An error means that there is no
+// other.
+func (p *Pool) PickOther(than string) (address string, err error) {
+	eligible := p.snapshot.Load().eligible
+	n := len(eligible)
+	skip := slices.Index(eligible, than)
+	if skip >= 0 {
+		n--
+	}
+	if n == 0 {
+		return "", errNoOther
+	}
+	i := balance.RoundRobin(p.turn.Load(), n)
+	if skip >= 0 && i >= skip {
+		i++
+	}
+	return eligible[i], nil
 }
 
 // publish works out who is eligible in s and makes s the current snapshot. The

@@ -1,7 +1,6 @@
 package pool_test
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"testing"
@@ -98,7 +97,7 @@ func TestPick(t *testing.T) {
 		name     string
 		failOpen bool
 		statuses []threshold.Status // of targets 0, 1, …
-		want     []string           // picks in turn; nil: ErrNoneInService
+		want     []string           // picks in turn; nil: an error
 	}{
 		{"in turn", true, []threshold.Status{in, in, in}, []string{"0", "1", "2", "0", "1", "2"}},
 		{"only those in service", true, []threshold.Status{in, out, in, initial}, []string{"0", "2", "0"}},
@@ -117,8 +116,8 @@ func TestPick(t *testing.T) {
 				p.Update(addresses[i], s, "", time.Now())
 			}
 			if tt.want == nil {
-				if got, err := p.Pick(); !errors.Is(err, pool.ErrNoneInService) || got != "" {
-					t.Errorf("Pick() = %q, %v, want ErrNoneInService", got, err)
+				if got, err := p.Pick(); err == nil || got != "" {
+					t.Errorf("Pick() = %q, %v, want an error", got, err)
 				}
 			}
 			for i, want := range tt.want {
@@ -127,6 +126,42 @@ func TestPick(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPickOther has one target fail whenever it is picked. The others must get
+// what it could not take in equal shares, and whoever picks must notice nothing.
+func TestPickOther(t *testing.T) {
+	p := pool.New("web", []string{"a", "b", "c", "d"}, true)
+	p.Update("a", in, "", time.Now())
+	p.Update("b", in, "", time.Now())
+	p.Update("c", in, "", time.Now())
+	instead := make(map[string]int)
+	for i := range 12 {
+		got, err := p.Pick()
+		if want := string("abc"[i%3]); got != want || err != nil {
+			t.Fatalf("pick %d = %q, %v, want %s", i, got, err, want)
+		}
+		if got != "b" {
+			continue
+		}
+		other, err := p.PickOther("b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		instead[other]++
+	}
+	if diff := cmp.Diff(map[string]int{"a": 2, "c": 2}, instead); diff != "" {
+		t.Errorf("picked instead of b (-want +got):\n%s", diff)
+	}
+
+	p.Update("a", out, "", time.Now())
+	p.Update("b", out, "", time.Now())
+	if got, err := p.PickOther("b"); got != "c" || err != nil {
+		t.Errorf("other than one that has left: %q, %v, want c", got, err)
+	}
+	if got, err := p.PickOther("c"); err == nil {
+		t.Errorf("other than the only one: %q, want an error", got)
 	}
 }
 

@@ -22,10 +22,29 @@ type requestBody struct {
 	closed   atomic.Bool // the transport has given up; what Read returns from now on says nothing
 }
 
+func newRequestBody(body io.ReadCloser, x *exchange) *requestBody {
+	b := &requestBody{
+		ReadCloser: body,
+		exchange:   x,
+		client:     http.NewResponseController(x.client),
+		patience:   x.proxy.responseTimeout(),
+	}
+	if x.request.ContentLength < 0 {
+		// Only chunked bodies have trailers. The map must be there when sending
+		// starts, for trailers that were not announced.
+		b.trailer = make(http.Header)
+		copyTrailer(b.trailer, x.request.Trailer)
+	}
+	return b
+}
+
 // Read runs on a goroutine of the transport, which looks at the trailers only
 // after it has read the end of the body. A server that has no read deadlines
 // gets none.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	_ = b.client.SetReadDeadline(time.Now().Add(b.patience))
 	n, err := b.ReadCloser.Read(p)
 	switch {
@@ -41,9 +60,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close is the transport's. What is below stays open, for another target may
+// have to read it.
 func (b *requestBody) Close() error {
 	b.closed.Store(true)
-	return b.ReadCloser.Close()
+	return nil
 }
 
 // copyTrailer copies trailers, except those that must not be trailers (RFC 9110,
@@ -61,16 +82,32 @@ func copyTrailer(to, from http.Header) {
 	}
 }
 
-// An answerBody is the target's body on its way to the client. It notes when
-// reading it fails.
+// An answerBody is the target's body on its way to the client. It bounds the
+// wait for the target's next bytes, and notes when reading fails.
 type answerBody struct {
 	io.ReadCloser
 	exchange *exchange
+	patience time.Duration
+	overdue  *time.Timer // runs while Read does; nil before the first Read
+	stalled  atomic.Bool // overdue has ended the request
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
+	if b.overdue == nil {
+		b.overdue = time.AfterFunc(b.patience, func() {
+			b.stalled.Store(true)
+			b.exchange.cut()
+		})
+	} else {
+		b.overdue.Reset(b.patience)
+	}
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	b.overdue.Stop()
+	switch {
+	case err == nil || err == io.EOF:
+	case b.stalled.Load():
+		b.exchange.fail(fmt.Errorf("the target paused in its answer for more than %v", b.patience))
+	default:
 		b.exchange.fail(fmt.Errorf("the target broke off its answer: %w", err))
 	}
 	return n, err

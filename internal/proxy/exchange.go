@@ -1,13 +1,15 @@
 package proxy
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,7 +19,9 @@ import (
 // sent together. Short answers then leave in one piece.
 const flushDelay = 5 * time.Millisecond
 
-// An exchange is one request on its way to one target and the answer on its way
+var errClientGone = errors.New("the client went away")
+
+// An exchange is one request on its way to a target and the answer on its way
 // back. The standard library's ReverseProxy does the copying; one is made for
 // each exchange, so that its hooks are methods here. Nothing outside this file
 // knows of it.
@@ -26,15 +30,18 @@ const flushDelay = 5 * time.Millisecond
 type exchange struct {
 	proxy   *Proxy
 	target  string
-	client  http.ResponseWriter
-	request *http.Request // as it came
+	client  http.ResponseWriter // a wayBack
+	request *http.Request       // as it came
 	started time.Time
+	cut     context.CancelFunc // ends the request at the target
 
-	sent     bool  // the request was given to the transport
-	status   int   // of the answer given to the client; 0 until known
-	err      error // why there is no complete answer
-	gone     bool  // err, or the lack of a complete answer, is the client's doing
-	complete bool  // the answer was written to its end
+	body      io.ReadCloser // of the request; nil: none
+	sent      bool          // the request was given to the transport
+	connected bool          // the transport had a connection for it, so some of it may have been sent
+	status    int           // of the answer given to the client; 0 until known
+	err       error         // why there is no complete answer
+	gone      bool          // err, or the lack of a complete answer, is the client's doing
+	complete  bool          // the answer was written to its end
 
 	broken atomic.Pointer[error] // of reading the request body; set by the transport's goroutine
 }
@@ -49,6 +56,12 @@ func (x *exchange) run() {
 	if x.request.ContentLength != 0 {
 		_ = http.NewResponseController(x.client).EnableFullDuplex()
 	}
+	ctx, cut := context.WithCancel(x.request.Context())
+	defer cut()
+	x.cut = cut
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { x.connected = true },
+	})
 	forward := httputil.ReverseProxy{
 		Rewrite:       x.rewrite,
 		Transport:     x,
@@ -57,34 +70,34 @@ func (x *exchange) run() {
 		ErrorLog:      x.proxy.silence,
 		ErrorHandler:  x.refuse,
 	}
-	forward.ServeHTTP(wayBack{x.client}, x.request)
+	forward.ServeHTTP(x.client, x.request.WithContext(ctx))
 	x.complete = true
 }
 
-// A wayBack leads to the client, but not for the interim answer 100. The server
-// writes one itself when the body is first read, which is when the target has
-// asked for it; with the target's own, the client would get two.
-type wayBack struct{ http.ResponseWriter }
-
-func (w wayBack) WriteHeader(code int) {
-	if code != http.StatusContinue {
-		w.ResponseWriter.WriteHeader(code)
-	}
-}
-
-// Unwrap is how http.ResponseController finds flushing and hijacking.
-func (w wayBack) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
+// finish is deferred by run, for it must see what run panicked with.
 func (x *exchange) finish() {
+	panicked := recover()
+	if panicked != nil {
+		defer panic(panicked)
+	}
 	if !x.sent {
 		return
 	}
-	if !x.complete && x.err == nil {
+	switch {
+	case x.complete || x.err != nil:
+	case panicked == http.ErrAbortHandler:
 		// Reading from the target did not fail, so writing to the client did.
-		x.err, x.gone = errors.New("the client went away"), true
+		x.err, x.gone = errClientGone, true
+	default:
+		x.err = fmt.Errorf("forwarding panicked: %v", panicked)
 	}
+	x.report()
+}
+
+// report tells what became of the request at the target.
+func (x *exchange) report() {
 	if x.gone {
-		x.status = StatusClientGone
+		x.status = statusClientGone
 	}
 	x.proxy.report(Observation{
 		Target:     x.target,
@@ -99,38 +112,42 @@ func (x *exchange) finish() {
 // hop-by-hop fields were removed, so a client can't name our fields in its
 // Connection field to get rid of them.
 func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
-	in, out := pr.In, pr.Out
-	out.URL = targetURL(x.target, in)
-	setForwarded(out.Header, in, x.proxy.TrustedProxies)
-	if out.Body == nil {
-		return
+	out := pr.Out
+	setForwarded(out.Header, x.request, x.proxy.TrustedProxies)
+	if !x.request.ProtoAtLeast(1, 1) {
+		// RFC 9110, section 7.8: Upgrade in an HTTP/1.0 request is to be ignored.
+		out.Header.Del("Connection")
+		out.Header.Del("Upgrade")
 	}
-	body := &requestBody{
-		ReadCloser: out.Body,
-		exchange:   x,
-		client:     http.NewResponseController(x.client),
-		patience:   x.proxy.responseTimeout(),
-	}
-	if out.ContentLength < 0 {
-		// Only chunked bodies have trailers. The map must be there when sending
-		// starts, for trailers that were not announced.
-		body.trailer = make(http.Header)
-		copyTrailer(body.trailer, in.Trailer)
-		out.Trailer = body.trailer
-	}
-	out.Body = body
+	// After a final answer in place of the interim answer 100 the transport would
+	// still send the body to keep the connection, and so have the client send it.
+	out.Close = out.Header.Get("Expect") != ""
+	x.body = out.Body
 }
 
-// RoundTrip sends the request to the target. It is the ReverseProxy's
-// transport.
+// RoundTrip sends the request to the target, and to one other if the first
+// can't be reached. It is the ReverseProxy's transport.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	x.sent = true
-	res, err := x.proxy.transport.RoundTrip(out)
+	res, err := x.ask(out)
+	if x.neverArrived(err) {
+		if other, pickErr := x.proxy.Picker.PickOther(x.target); pickErr == nil {
+			x.err = err
+			x.status, _ = verdict(err)
+			x.report()
+			x.target, x.err, x.status = other, nil, 0
+			res, err = x.ask(out)
+		}
+	}
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the target closed the connection without an answer: %w", err)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if res.StatusCode < 100 { // above it, three digits are what WriteHeader accepts
+		res.Body.Close()
+		return nil, fmt.Errorf("the target answered with status %03d, which is none", res.StatusCode)
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		asked, got := out.Header.Get("Upgrade"), res.Header.Get("Upgrade")
@@ -142,11 +159,37 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	x.status = res.StatusCode
-	res.Body = &answerBody{ReadCloser: res.Body, exchange: x}
+	res.Body = &answerBody{ReadCloser: res.Body, exchange: x, patience: x.proxy.responseTimeout()}
 	if _, ok := res.Header["Content-Type"]; !ok {
 		x.client.Header()["Content-Type"] = nil // keeps the server from guessing one
 	}
 	return res, nil
+}
+
+// ask sends the request to x.target. It may be called again if the request
+// never arrived, because then the body has not been read.
+func (x *exchange) ask(out *http.Request) (*http.Response, error) {
+	out.URL = targetURL(x.target, x.request)
+	if x.body != nil {
+		body := newRequestBody(x.body, x)
+		out.Body = body
+		out.Trailer = body.trailer
+	}
+	if p := x.proxy; p.Waiting != nil {
+		target := x.target
+		waiting := remind(cmp.Or(p.Patience, defaultPatience), func() { p.Waiting(target) })
+		defer waiting.stop()
+	}
+	return x.proxy.transport.RoundTrip(out)
+}
+
+// neverArrived reports whether asking failed before a byte of the request can
+// have been sent, so that asking another target is no repetition. The transport
+// sends some requests a second time, so that an error of dialling alone does not
+// say it.
+func (x *exchange) neverArrived(err error) bool {
+	_, dial := errors.AsType[*dialError](err)
+	return dial && !x.connected && x.request.Context().Err() == nil
 }
 
 // refuse ends an exchange for which there is no answer to copy. It is the
@@ -201,7 +244,7 @@ func verdict(err error) (status int, text string) {
 	if isTimeout(err) {
 		return http.StatusGatewayTimeout, "the target did not answer in time"
 	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
+	if _, ok := errors.AsType[*dialError](err); ok {
 		return http.StatusBadGateway, "the target can't be reached"
 	}
 	return http.StatusBadGateway, "the target gave no valid answer"
@@ -210,40 +253,4 @@ func verdict(err error) (status int, text string) {
 func isTimeout(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
-}
-
-// targetURL returns where the request goes, with path and query as they stood
-// in the request line.
-func targetURL(target string, in *http.Request) *url.URL {
-	u := &url.URL{
-		Scheme:     "http",
-		Host:       target,
-		Path:       in.URL.Path,
-		RawPath:    in.URL.RawPath,
-		RawQuery:   in.URL.RawQuery,
-		ForceQuery: in.URL.ForceQuery,
-	}
-	// A path with bytes that ought to have been escaped would be escaped on the
-	// way out. Opaque is sent as it is, but must not begin with "//": such a
-	// path, if it also has such bytes, is sent with them escaped.
-	if raw := rawPath(in); raw != u.EscapedPath() && !strings.HasPrefix(raw, "//") {
-		u.Opaque = raw
-	}
-	return u
-}
-
-// rawPath returns the path of the request line: all before the query and, in the
-// absolute form that is meant for proxies, after the authority.
-func rawPath(in *http.Request) string {
-	path, _, _ := strings.Cut(in.RequestURI, "?")
-	if path == "*" || strings.HasPrefix(path, "/") {
-		return path
-	}
-	if _, rest, ok := strings.Cut(path, "://"); ok {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			return rest[i:]
-		}
-		return "/"
-	}
-	return in.URL.EscapedPath() // not from a request line
 }

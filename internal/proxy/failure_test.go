@@ -66,7 +66,7 @@ func TestTargetBreaksOff(t *testing.T) {
 func checkGone(t *testing.T, f *front) {
 	t.Helper()
 	o := f.observation(t)
-	if !o.ClientGone || o.Status != proxy.StatusClientGone || o.Err == nil || o.Failed() {
+	if !o.ClientGone || o.Status != 499 || o.Err == nil || o.Failed() {
 		t.Errorf("observation = %+v, want one of a client that is gone", o)
 	}
 	if lines := f.log.lines(); len(lines) != 0 {
@@ -138,7 +138,7 @@ func TestClientLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body := readAll(t, res.Body); res.StatusCode != http.StatusBadRequest || body != "inservice: the request body broke off\n" {
+		if body := readAll(t, res.Body); res.StatusCode != http.StatusBadRequest || !res.Close || body != "inservice: the request body broke off\n" {
 			t.Errorf("answer = %d %q", res.StatusCode, body)
 		}
 		checkGone(t, f)
@@ -181,7 +181,7 @@ func TestWritingFails(t *testing.T) {
 				if got := recover(); got != http.ErrAbortHandler {
 					t.Errorf("panic %v, want http.ErrAbortHandler", got)
 				}
-				if o := receive(t, "observation", observed); !o.ClientGone || o.Status != proxy.StatusClientGone || o.Failed() {
+				if o := receive(t, "observation", observed); !o.ClientGone || o.Status != 499 || o.Failed() {
 					t.Errorf("observation = %+v", o)
 				}
 			}()
@@ -238,17 +238,18 @@ func TestClientStopsSending(t *testing.T) {
 // TestSlowAnswerAfterBody has an answer take longer than the client's body may
 // stop for: once the body has been read, that bound must be gone.
 func TestSlowAnswerAfterBody(t *testing.T) {
-	const timeout = 50 * time.Millisecond
+	const timeout, parts = 200 * time.Millisecond, 20
 	f := serve(t, &proxy.Proxy{
 		Picker: fixed(target(t, func(w http.ResponseWriter, r *http.Request) {
 			readAll(t, r.Body)
-			w.WriteHeader(http.StatusOK)
-			http.NewResponseController(w).Flush()
-			select {
-			case <-time.After(4 * timeout):
-			case <-r.Context().Done():
+			for range parts { // no pause is too long, all together are
+				io.WriteString(w, ".")
+				http.NewResponseController(w).Flush()
+				select {
+				case <-time.After(2 * timeout / parts):
+				case <-r.Context().Done():
+				}
 			}
-			io.WriteString(w, "late")
 		})),
 		ResponseTimeout: timeout,
 	})
@@ -257,7 +258,7 @@ func TestSlowAnswerAfterBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body := readAll(t, res.Body); body != "late" {
+	if body := readAll(t, res.Body); body != strings.Repeat(".", parts) {
 		t.Errorf("body = %q", body)
 	}
 	if o := f.observation(t); o.Err != nil {
@@ -341,6 +342,12 @@ func TestCloseEndsDials(t *testing.T) {
 	default:
 		t.Error("Close returned before the dial had ended")
 	}
+	// A second dial would close the channels again and panic.
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if w.Code != http.StatusBadGateway {
+		t.Errorf("after Close: %d", w.Code)
+	}
 }
 
 // TestClosedConnectionIsReplaced has the target close a kept connection without
@@ -365,7 +372,9 @@ func TestClosedConnectionIsReplaced(t *testing.T) {
 
 // TestFailureLinesAreBounded makes many requests fail within one second.
 func TestFailureLinesAreBounded(t *testing.T) {
-	f := serve(t, &proxy.Proxy{Picker: fixed(closedAddress(t))})
+	p := &proxy.Proxy{Picker: fixed(refusing)}
+	p.SetDial(dialRefusing)
+	f := serve(t, p)
 	const requests = 40
 	started := time.Now()
 	c, r := f.raw(t, strings.Repeat("GET / HTTP/1.1\r\nHost: h\r\n\r\n", requests))

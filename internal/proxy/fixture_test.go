@@ -3,6 +3,8 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +27,8 @@ const patience = 20 * time.Second
 // fixed picks the same target always.
 type fixed string
 
-func (f fixed) Pick() (string, error) { return string(f), nil }
+func (f fixed) Pick() (string, error)            { return string(f), nil }
+func (f fixed) PickOther(string) (string, error) { return "", errors.New("there is no other") }
 
 // A front is a Proxy being served on a loopback socket.
 type front struct {
@@ -137,15 +141,16 @@ func readHead(t *testing.T, r *bufio.Reader) []string {
 	}
 }
 
-// closedAddress returns an address that refuses connections.
-func closedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// refusing is an address that refuses connections, where dialRefusing is used.
+const refusing = "192.0.2.1:80"
+
+// dialRefusing connects to every address but refusing. No real port refuses for
+// sure: somebody else may take it.
+func dialRefusing(ctx context.Context, network, address string) (net.Conn, error) {
+	if address == refusing {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // receive waits for a value on a channel, or for its end.

@@ -22,7 +22,7 @@ const (
 // in is the request as it came.
 //
 // A stranger's fields are dropped and replaced by what we know. So are those
-// of the family that we don't set, such as X-Forwarded-Port: a target that
+// that we don't set, such as X-Forwarded-Port or X-Real-IP: a target that
 // believes one of them believes us. A name with underscores is another field
 // and passes; only targets that write both kinds as one need to refuse it.
 func setForwarded(out http.Header, in *http.Request, trusted []netip.Prefix) {
@@ -55,9 +55,15 @@ func setForwarded(out http.Header, in *http.Request, trusted []netip.Prefix) {
 }
 
 // isForwarding reports whether a field, by its canonical name, claims something
-// about the client that only a proxy can know.
+// about the client that only a proxy can know. Beside the X-Forwarded family
+// there are those in which nginx, Akamai, Apache, Rackspace and Cloudflare name
+// the client's address; frameworks believe them too.
 func isForwarding(name string) bool {
-	return name == forwarded || strings.HasPrefix(name, "X-Forwarded")
+	switch name {
+	case forwarded, "X-Real-Ip", "True-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Cf-Connecting-Ip":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded")
 }
 
 // peerAddr returns the address that a connection came from, in the form that

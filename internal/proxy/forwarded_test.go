@@ -34,6 +34,12 @@ func TestForwarded(t *testing.T) {
 		"X-Forwarded-Prefix": {"/forged"},
 		"X-Forwarded-Proto":  {"https"},
 		"X-Forwarded-Server": {"forged"},
+
+		"X-Real-Ip":           {"6.6.6.6"},
+		"True-Client-Ip":      {"6.6.6.6"},
+		"X-Client-Ip":         {"6.6.6.6"},
+		"X-Cluster-Client-Ip": {"6.6.6.6"},
+		"Cf-Connecting-Ip":    {"6.6.6.6"},
 	}
 	plain := func(peer string) http.Header {
 		return http.Header{"X-Forwarded-For": {peer}, "X-Forwarded-Host": {"site.example"}, "X-Forwarded-Proto": {"http"}}
@@ -89,6 +95,10 @@ func TestForwarded(t *testing.T) {
 			sent: http.Header{"Connection": {"X-Forwarded-For"}, "X-Forwarded-For": {"192.0.2.7"}},
 			want: plain("192.0.2.7, 10.1.2.3"),
 		},
+		{name: "trusted names the client in a field of its own", peer: trusted,
+			sent: http.Header{"X-Real-Ip": {"192.0.2.7"}},
+			want: with(plain("10.1.2.3"), "X-Real-Ip", "192.0.2.7"),
+		},
 		{name: "trusted, empty fields", peer: trusted, sent: http.Header{"X-Forwarded-Proto": {""}, "X-Forwarded-Host": {""}}, want: plain("10.1.2.3")},
 		{name: "trusted over TLS", peer: trusted, tls: true, want: with(plain("10.1.2.3"), "X-Forwarded-Proto", "https")},
 		{name: "IPv6 trusted", peer: "[2001:db8::1]:5", sent: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, want: plain("192.0.2.7, 2001:db8::1")},
@@ -105,11 +115,15 @@ func TestForwarded(t *testing.T) {
 			if tt.tls {
 				r.TLS = &tls.ConnectionState{}
 			}
+			before := r.Header.Clone()
 			p.ServeHTTP(httptest.NewRecorder(), r)
+			if diff := cmp.Diff(before, r.Header); diff != "" {
+				t.Errorf("the caller's request was changed (-before +after):\n%s", diff)
+			}
 
 			got := receive(t, "request", headers)
 			for name := range got {
-				if !strings.Contains(strings.ToLower(name), "forwarded") {
+				if !strings.Contains(strings.ToLower(name), "forwarded") && !strings.HasSuffix(name, "-Ip") {
 					delete(got, name)
 				}
 			}
@@ -129,7 +143,7 @@ func TestForgedTrailers(t *testing.T) {
 	})
 	f := serve(t, &proxy.Proxy{Picker: fixed(address)})
 	_, r := f.raw(t, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Forwarded-For, X-Sum\r\n\r\n"+
-		"2\r\nhi\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\nContent-Length: 3\r\nX-Sum: 42\r\nX-Late: 1\r\n\r\n")
+		"2\r\nhi\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\nX-Real-Ip: 6.6.6.6\r\nContent-Length: 3\r\nHost: forged.example\r\nX-Sum: 42\r\nX-Late: 1\r\n\r\n")
 	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("answer: %v, %v", res, err)
 	}

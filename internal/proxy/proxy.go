@@ -5,14 +5,17 @@
 //   - Method, path and query reach the target byte for byte, and so does Host;
 //     a request without one (HTTP/1.0) gets the target's address. Fields that
 //     belong to one connection (RFC 9110, section 7.6.1) are removed in both
-//     directions; nothing but the forwarding fields is added.
+//     directions; nothing is added but the forwarding fields and, to a request
+//     with Expect, "Connection: close".
 //   - X-Forwarded-For, -Proto and -Host tell the truth. Whatever a stranger
-//     wrote into Forwarded or a field whose name begins with X-Forwarded is
-//     dropped, as a field and as a trailer. Only a peer in
+//     wrote into Forwarded, a field whose name begins with X-Forwarded, or one of
+//     X-Real-IP, True-Client-IP, X-Client-IP, X-Cluster-Client-IP and
+//     CF-Connecting-IP is dropped, as a field and as a trailer. Only a peer in
 //     [Proxy.TrustedProxies] is believed.
 //   - Answers stream: bytes of unknown length go on at once, those of known
 //     length within a few milliseconds. Interim answers (1xx), trailers in
-//     both directions and protocol upgrades such as WebSocket pass.
+//     both directions and protocol upgrades such as WebSocket pass. HTTP/1.0
+//     clients get neither interim answers nor upgrades.
 //   - An answer that the target broke off is broken off for the client too,
 //     under an [http.Server]; it never looks complete. (Only to an HTTP/1.0
 //     client, to which the end of the connection is the end of an answer of
@@ -22,8 +25,14 @@
 //     before a byte of the answer came. It is then sent again, to the same
 //     target, if none of it had been written, or if it has no body and its
 //     method is GET, HEAD, OPTIONS or TRACE or it carries an Idempotency-Key.
-//   - A client that leaves ends the request at the target, and is never held
-//     against the target.
+//   - A request that could not be sent, because its target can't be connected to,
+//     is given to one other target, once. The first one's failure is observed
+//     and logged all the same.
+//   - No side may hold the other for ever: every wait for the next bytes is
+//     bounded, in both directions; see [Proxy.ResponseTimeout]. Only upgraded
+//     connections may be silent for as long as they like.
+//   - A client that leaves, or takes nothing more, ends the request at the target,
+//     and is never held against the target.
 //
 // Answers of our own are short plain text that begins with "inservice:" and
 // name no address: 503 when no target may receive traffic, 502 when the target
@@ -39,6 +48,10 @@
 // middle of its body, the client learns it with its next bytes, or when
 // [Proxy.ResponseTimeout] has passed.
 //
+// The write deadline of an HTTP/1 connection is the proxy's: it is renewed with
+// each answer and stays set after it, so all requests that come over that
+// connection must be given to a Proxy.
+//
 // A Proxy may serve any number of requests at the same time. It starts no
 // goroutine of its own that outlives them, but it keeps connections to targets
 // open; [Proxy.Close] ends those.
@@ -52,6 +65,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -62,36 +76,45 @@ const (
 	defaultDialTimeout = 5 * time.Second
 	// The idle timeout of AWS's Application Load Balancer is 60 s.
 	defaultResponseTimeout = time.Minute
+	// The default timeout of package probe: a page that takes longer than a health
+	// check may is worth asking about.
+	defaultPatience = 2 * time.Second
 	// Lines on failed targets per second; a dead target under load would
 	// otherwise write as many as there are requests.
 	failureLines = 10
+	// An error may quote what the target sent. More of it than this many bytes
+	// tells people nothing.
+	errorLength = 200
+	// The Observation.Status of a request that its client ended: nginx's number
+	// for the case. It is never sent.
+	statusClientGone = 499
 )
 
-// StatusClientGone is the [Observation.Status] of a request that its client
-// ended. It is nginx's number for the case and is never sent.
-const StatusClientGone = 499
-
-// A Picker chooses the target for each request.
+// A Picker chooses the target for each request. Its methods are called from many
+// goroutines at once and must not block.
 type Picker interface {
 	// Pick returns the host:port of the target that the next request goes to.
-	// An error means that no target may receive traffic. Pick is called once for
-	// each request, from many goroutines at once, and must not block.
+	// An error means that no target may receive traffic.
 	Pick() (address string, err error)
+	// PickOther is Pick without the target at the address than, which can't be
+	// connected to. An error means that there is no other.
+	PickOther(than string) (address string, err error)
 }
 
-// An Observation is what became of one request that was sent to a target.
+// An Observation is what became of one request at one target.
 type Observation struct {
 	Target string // as picked
 	// Status is that of the answer the client was given: the target's own, or
-	// 502 or 504 in its place. It is 101 for a protocol upgrade and
-	// StatusClientGone when ClientGone is set.
+	// 502 or 504 in its place, even if another target was then found for the
+	// request. It is 101 for a protocol upgrade and 499 when ClientGone is set.
 	Status int
 	// Err says why there was no complete answer; nil if there was one. An answer
 	// that broke off after its header has the target's Status and an Err.
 	Err error
 	// ClientGone means that the exchange ended because of the client: it closed
-	// the connection, its request body broke off, or the server that called the
-	// proxy cancelled the request. The target is not to blame.
+	// the connection or took no more of the answer, its request body broke off or
+	// stopped, or the server that called the proxy cancelled the request. The
+	// target is not to blame.
 	ClientGone bool
 	// Duration is the time from the request's arrival to the last byte of the
 	// answer; for an upgrade, to the end of the connection.
@@ -122,20 +145,32 @@ type Proxy struct {
 	// DialTimeout bounds connecting to a target. Zero means 5 seconds.
 	DialTimeout time.Duration
 
-	// ResponseTimeout bounds three waits: for the header of the target's answer
-	// once the whole request was sent; before that, for the target to take the
-	// next bytes of the request body, and for the client to send them. An answer
-	// that has begun may take as long as it likes. Zero means 60 seconds.
+	// ResponseTimeout bounds each wait for the other side: for the client to send
+	// the next bytes of the request body, and for the target to take them; for the
+	// header of the target's answer once the whole request was sent; and for the
+	// target to send the next bytes of the answer, and for the client to take
+	// them. None bounds a body as a whole. A stream of events that is silent for
+	// longer needs heartbeats, as it does behind AWS's Application Load Balancer,
+	// whose idle timeout is as long by default. Zero means 60 seconds.
 	ResponseTimeout time.Duration
 
-	// Observe, if not nil, is called once for each request that was sent to a
-	// target, after its end, from many goroutines at once. It must not block.
+	// Waiting, if not nil, is told of a target that has not answered a request for
+	// the time Patience, and again after each further Patience until the header of
+	// its answer is there. That is reason to look at the target, no more: some
+	// answers take their time, and so do some clients with their bodies. It is
+	// called from many goroutines at once and must not block.
+	Waiting  func(target string)
+	Patience time.Duration // zero means 2 seconds
+
+	// Observe, if not nil, is called once for each target that a request was
+	// meant for, after its end there, from many goroutines at once. It must not
+	// block.
 	Observe func(Observation)
 
 	// Log gets one warning for each failure of a target, at most 10 a second; the
 	// next line says how many were left out. A 5xx answer of the target is not a
 	// failure in this sense, nor is a client that leaves. The path is logged, the
-	// query never is. Nil means slog.Default().
+	// query never is, and of the error 200 bytes at most. Nil means slog.Default().
 	Log *slog.Logger
 
 	dialContext dialFunc // nil: net.Dialer; set by tests
@@ -169,6 +204,7 @@ func (p *Proxy) responseTimeout() time.Duration {
 // the connection, when an answer cannot be completed or the client has gone.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.once.Do(p.init)
+	w = newWayBack(w, r, p.responseTimeout())
 	if r.Method == http.MethodConnect {
 		http.Error(w, "inservice: CONNECT is not possible here", http.StatusMethodNotAllowed)
 		return
@@ -216,5 +252,13 @@ func (p *Proxy) logFailure(o Observation, r *http.Request) {
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.EscapedPath()),
 		slog.Int("status", o.Status),
-		slog.Any("error", o.Err))
+		slog.String("error", shorten(o.Err.Error())))
+}
+
+// shorten cuts off what would make a line of the log too long.
+func shorten(text string) string {
+	if len(text) <= errorLength {
+		return text
+	}
+	return strings.ToValidUTF8(text[:errorLength], "") + "…"
 }

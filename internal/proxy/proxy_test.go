@@ -3,12 +3,14 @@ package proxy_test
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,12 +181,12 @@ func TestAnswerIsNotTouched(t *testing.T) {
 
 type none struct{}
 
-func (none) Pick() (string, error) { return "", errors.New("no target at 10.1.2.3") }
+func (none) Pick() (string, error)            { return "", errors.New("no target at 10.1.2.3") }
+func (none) PickOther(string) (string, error) { return "", errors.New("no target at 10.1.2.3") }
 
 // TestOwnAnswers checks every answer that does not come from a target: status,
 // words, and that no address gets out.
 func TestOwnAnswers(t *testing.T) {
-	refusing := closedAddress(t)
 	closing := wireTarget(t, func(_ *net.TCPConn, r *bufio.Reader) { readHead(t, r) })
 	garbage := wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
 		readHead(t, r)
@@ -225,7 +227,9 @@ func TestOwnAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := serve(t, &proxy.Proxy{Picker: tt.picker, ResponseTimeout: 50 * time.Millisecond})
+			p := &proxy.Proxy{Picker: tt.picker, ResponseTimeout: 50 * time.Millisecond}
+			p.SetDial(dialRefusing)
+			f := serve(t, p)
 			_, r := f.raw(t, tt.request)
 			res, err := http.ReadResponse(r, nil)
 			if err != nil {
@@ -281,7 +285,7 @@ func TestFailed(t *testing.T) {
 		{"server error", proxy.Observation{Status: 500}, true},
 		{"not reached", proxy.Observation{Status: 502, Err: err}, true},
 		{"broken off", proxy.Observation{Status: 200, Err: err}, true},
-		{"client gone", proxy.Observation{Status: proxy.StatusClientGone, Err: err, ClientGone: true}, false},
+		{"client gone", proxy.Observation{Status: 499, Err: err, ClientGone: true}, false},
 	}
 	for _, tt := range tests {
 		if got := tt.o.Failed(); got != tt.want {
@@ -305,5 +309,38 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 	if len(peers) != 1 {
 		t.Errorf("20 requests came over %d connections, want 1", len(peers))
+	}
+}
+
+// TestManyConnectionsAreKept has as many requests in flight at a time as a busy
+// site has, twice. The second time must need no new connection.
+func TestManyConnectionsAreKept(t *testing.T) {
+	const atOnce = 16
+	var connections atomic.Int64
+	arrived := make(chan struct{}, atOnce)
+	release := make(chan struct{})
+	p := &proxy.Proxy{Picker: fixed(target(t, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}))}
+	p.SetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+		connections.Add(1)
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	})
+	f := serve(t, p)
+	for range 2 {
+		for range atOnce {
+			f.raw(t, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		}
+		for range atOnce {
+			receive(t, "request at the target", arrived)
+		}
+		for range atOnce {
+			release <- struct{}{}
+			f.observation(t)
+		}
+	}
+	if got := connections.Load(); got != atOnce {
+		t.Errorf("%d connections for twice %d requests, want one for each at a time", got, atOnce)
 	}
 }

@@ -194,6 +194,29 @@ func TestEarlyHints(t *testing.T) {
 	}
 }
 
+// TestHTTP10 sends a request of a version that knows neither interim answers nor
+// upgrades to a target that makes use of both.
+func TestHTTP10(t *testing.T) {
+	heads := make(chan []string, 1)
+	f := serve(t, &proxy.Proxy{Picker: fixed(wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
+		heads <- readHead(t, r)
+		io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	}))})
+	_, r := f.raw(t, "GET / HTTP/1.0\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\n")
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := readAll(t, res.Body); res.StatusCode != http.StatusOK || body != "ok" || res.Header.Get("Link") != "" {
+		t.Errorf("answer = %d %q, %v", res.StatusCode, body, res.Header)
+	}
+	for _, line := range receive(t, "request", heads) {
+		if strings.HasPrefix(line, "Upgrade:") || strings.HasPrefix(line, "Connection:") {
+			t.Errorf("the target got %q", line)
+		}
+	}
+}
+
 // TestExpectContinue sends the header of a request first and its body only when
 // told to.
 func TestExpectContinue(t *testing.T) {
@@ -226,6 +249,18 @@ func TestExpectContinue(t *testing.T) {
 		_, r := f.raw(t, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusNoContent {
 			t.Errorf("answer: %v, %v", res, err)
+		}
+	})
+	t.Run("turned down on a connection to be kept", func(t *testing.T) {
+		address := wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
+			readHead(t, r)
+			io.WriteString(c, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
+			_, _ = r.ReadByte() // until closed
+		})
+		f := serve(t, &proxy.Proxy{Picker: fixed(address)})
+		_, r := f.raw(t, head)
+		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusExpectationFailed {
+			t.Fatalf("answer: %v, %v", res, err)
 		}
 	})
 	t.Run("turned down", func(t *testing.T) {

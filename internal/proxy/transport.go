@@ -20,8 +20,9 @@ const (
 	// into a connection that the target is about to close.
 	idleTimeout = 4 * time.Second
 
-	// An answer's header larger than this is not a valid answer.
-	maxAnswerHeader = 1 << 20
+	// An answer's header larger than this is not a valid answer. It is several
+	// times what a site with many cookies sends.
+	maxAnswerHeader = 128 << 10
 
 	// How long a request with "Expect: 100-continue" waits for the target's
 	// word before its body is sent all the same.
@@ -32,11 +33,8 @@ const (
 // no proxy from the environment, and no compression that the client did not ask
 // for.
 func newTransport(d *dialer, responseTimeout time.Duration) *http.Transport {
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
 	return &http.Transport{
 		DialContext:            d.dial,
-		Protocols:              &http1,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idlePerTarget,
 		IdleConnTimeout:        idleTimeout,
@@ -59,8 +57,7 @@ type dialer struct {
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
 
-	mu      sync.Mutex     // guards closed, and keeps running from growing once it is set
-	closed  bool           // no dial may begin
+	mu      sync.Mutex     // keeps running from growing once ctx has ended
 	running sync.WaitGroup // dials
 }
 
@@ -72,7 +69,7 @@ func newDialer(connect dialFunc, timeout, stall time.Duration) *dialer {
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d.mu.Lock()
-	if d.closed {
+	if d.ctx.Err() != nil {
 		d.mu.Unlock()
 		return nil, errors.New("the proxy is closed")
 	}
@@ -85,7 +82,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	defer context.AfterFunc(d.ctx, cancel)()
 	c, err := d.connect(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, &dialError{err}
 	}
 	return &conn{Conn: c, stall: d.stall}, nil
 }
@@ -93,11 +90,16 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 // close ends all dials and returns when they have.
 func (d *dialer) close() {
 	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
 	d.cancel()
+	d.mu.Unlock()
 	d.running.Wait()
 }
+
+// A dialError is a failure to connect to a target.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
 
 // A conn is a connection to a target that fails when the target takes no byte
 // for the time stall. Without it, a target that has stopped reading holds a
