@@ -52,13 +52,18 @@ func TestREADMEProblemsAreReal(t *testing.T) {
       targets: ["10.0.0.5:80", "10.0.0.6:80"]
       health_check:
         intervall: 5s
-        timeout: 10s
+        matcher: 2xx
 `
 	_, err := config.Parse("inservice.yaml", []byte(file), config.Options{})
 	if err == nil {
 		t.Fatal("the file is valid")
 	}
-	shown := blocks(t, "console")[0]
+	shown := ""
+	for _, block := range blocks(t, "console") {
+		if strings.Contains(block, "config validate") {
+			shown = block
+		}
+	}
 	want := "$ inservice config validate inservice.yaml\nerror: 2 problems in the configuration\n"
 	for line := range strings.Lines(err.Error()) {
 		want += "  " + strings.TrimSuffix(line, "\n") + "\n"
