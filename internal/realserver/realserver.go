@@ -1,5 +1,5 @@
-// Package realserver starts real PostgreSQL, MariaDB and nginx servers for
-// tests and benches, and makes them fail the way real servers do: frozen,
+// Package realserver starts real PostgreSQL, MariaDB, nginx and Redis servers
+// for tests and benches, and makes them fail the way real servers do: frozen,
 // killed, started again.
 //
 // Each server lives in a temporary directory of its own, on a loopback port of
@@ -56,7 +56,7 @@ type TB interface {
 	Skipf(format string, args ...any)
 }
 
-// Server is one running server. Postgres, MariaDB and Nginx make it.
+// Server is one running server. Postgres, MariaDB, Nginx and Redis make it.
 type Server struct {
 	t    TB
 	kind kind
@@ -71,7 +71,7 @@ type Server struct {
 	frozen bool
 }
 
-// kind is what differs between PostgreSQL, MariaDB and nginx.
+// kind is what differs between the servers.
 type kind struct {
 	name      string // for people: "PostgreSQL"
 	debian    string // the Debian package that brings it
@@ -93,8 +93,9 @@ func (s *Server) Addr() string {
 
 // DSN returns what a client needs to connect, with the password: a
 // postgres:// URL for PostgreSQL, a go-sql-driver/mysql DSN for MariaDB, an
-// http:// URL without a path for nginx. The password is a new one for each
-// server, so a test can look for it where it must not appear.
+// http:// URL without a path for nginx, a redis:// URL for Redis. The password
+// is a new one for each server, so a test can look for it where it must not
+// appear.
 func (s *Server) DSN() string { return s.kind.dsn(s) }
 
 // Freeze stops every process of the server where it stands (SIGSTOP). The
@@ -169,7 +170,7 @@ func (s *Server) Log() string {
 // request line contains it. The server's own log is counted, so the figure
 // holds whatever the client believes that it sent. Preparing a statement does
 // not count, each run of it does. A statement that was answered is in the log;
-// a request to nginx may arrive there a moment after its answer.
+// that of nginx and of Redis may arrive there a moment after its answer.
 func (s *Server) Queries(match string) int {
 	s.t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dir, s.kind.queryLog))

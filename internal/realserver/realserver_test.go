@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,7 @@ var clients = map[string]client{
 		},
 		question: "GET /kept HTTP",
 	},
+	"redis": {start: Redis, keep: keepRedis, ask: askRedis, question: `"get" "kept"`},
 }
 
 func keepSQL(driver string) func(context.Context, *Server) error {
@@ -82,6 +84,33 @@ func askSQL(driver string) func(context.Context, *Server) error {
 		}
 		return nil
 	}
+}
+
+func keepRedis(ctx context.Context, s *Server) error {
+	return redis(ctx, s, "set kept 42", "+OK")
+}
+
+func askRedis(ctx context.Context, s *Server) error {
+	return redis(ctx, s, "get kept", "$2\r\n42")
+}
+
+// redis logs in with the password of the DSN and wants one answer to a command.
+func redis(ctx context.Context, s *Server, command, want string) error {
+	u, err := url.Parse(s.DSN())
+	if err != nil {
+		return err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	password, _ := u.User.Password()
+	if err := redisAsk(conn, "AUTH "+u.User.Username()+" "+password, "+OK"); err != nil {
+		return err
+	}
+	return redisAsk(conn, command, want)
 }
 
 func get(ctx context.Context, url string) (string, error) {
@@ -162,7 +191,7 @@ func TestServer(t *testing.T) {
 			if len(tree) == 0 {
 				return // skipped, or failed already
 			}
-			if name != "mariadb" && len(tree) == 1 {
+			if name != "mariadb" && name != "redis" && len(tree) == 1 {
 				t.Errorf("the server had only the processes %v, want its children too", tree)
 			}
 			for _, pid := range tree {
@@ -294,6 +323,39 @@ func TestPassword(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPasswordOfRedis is TestPassword for a server without database/sql, and
+// for the user that a client is who names none.
+func TestPasswordOfRedis(t *testing.T) {
+	s := clients["redis"].start(t)
+	for name, c := range map[string]struct{ command, want string }{
+		"none":         {"PING", "-NOAUTH Authentication required."},
+		"wrong":        {"AUTH wrong", "-WRONGPASS invalid username-password pair or user is disabled."},
+		"wrong user":   {"AUTH inservice wrong", "-WRONGPASS invalid username-password pair or user is disabled."},
+		"default user": {"AUTH " + redisPassword(t, s), "+OK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", s.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := redisAsk(conn, c.command, c.want); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func redisPassword(t *testing.T, s *Server) string {
+	t.Helper()
+	u, err := url.Parse(s.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	return password
 }
 
 // TestCPUTime makes nginx work until the kernel has counted it.
