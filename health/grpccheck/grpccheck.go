@@ -1,0 +1,148 @@
+// Package grpccheck checks that a gRPC server says of itself that it serves, by
+// its health service (grpc.health.v1, method Check):
+// https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+//
+// Each run opens a connection of its own and closes it: a kept one can go on
+// answering after the server has stopped accepting. Only SERVING passes. That a
+// server doesn't know the health service proves no more than that something
+// speaks gRPC, so it fails, and the error says what to do. Proxies named in the
+// environment are not used.
+//
+// This is the only check that needs a module beyond the standard library,
+// google.golang.org/grpc. Programs that don't import it don't get it.
+package grpccheck
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+// Bounds of an answer, in bytes. A sound one has less than a hundred.
+const (
+	maxMessage = 4 << 10
+	maxHeader  = 16 << 10
+)
+
+// Server is what is asked. The zero value of each field but Address is a good
+// choice. It must not be changed once its Run is in use, which may then be
+// called from any goroutine.
+type Server struct {
+	// Address is host:port, or "unix:" and the path of a socket.
+	Address string
+
+	// Service is the name of the service to ask for, such as "shop.Orders".
+	// Empty asks for the server as a whole.
+	Service string
+
+	// Authority is the name to ask for: the field ":authority", and with TLS the
+	// name that the certificate must be for. Empty means the ServerName of TLS,
+	// and without one Address.
+	Authority string
+
+	// TLS, if set, is how to speak TLS. Nil means plain text. A ServerName in it
+	// must not differ from Authority.
+	TLS *tls.Config
+}
+
+// Serving returns a check of the server at address as a whole, in plain text.
+// It goes into health.Check's Run.
+func Serving(address string) func(context.Context) error { return Server{Address: address}.Run }
+
+// Run asks once. It goes into health.Check's Run, and is bounded by the
+// context.
+func (s Server) Run(ctx context.Context) error {
+	if s.Address == "" {
+		return errors.New("no address: write it as host:port")
+	}
+	conn, err := s.client()
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Address, err)
+	}
+	defer conn.Close()
+	answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: s.Service})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%s did not answer: %w", s.Address, ctx.Err())
+	case err != nil:
+		return fmt.Errorf("%s %s: %s", s.Address, s.refusal(status.Code(err)), short(status.Convert(err).Message()))
+	case answer.Status != healthpb.HealthCheckResponse_SERVING:
+		return fmt.Errorf("%s says that %s is %v", s.Address, s.subject(), answer.Status)
+	}
+	return nil
+}
+
+// client makes a connection that is opened by the first call and tried once.
+func (s Server) client() (*grpc.ClientConn, error) {
+	target := s.Address
+	if !strings.HasPrefix(target, "unix:") {
+		target = "passthrough:///" + target // the dialler resolves it
+	}
+	security := insecure.NewCredentials()
+	if s.TLS != nil {
+		security = credentials.NewTLS(s.TLS)
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(security),
+		grpc.WithUserAgent("inservice-check/1.0"),
+		grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(),
+		grpc.WithMaxHeaderListSize(maxHeader),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+	}
+	if s.Authority != "" {
+		options = append(options, grpc.WithAuthority(s.Authority))
+	}
+	return grpc.NewClient(target, options...)
+}
+
+// subject is what was asked for.
+func (s Server) subject() string {
+	if s.Service == "" {
+		return "it"
+	}
+	return "service " + strconv.Quote(s.Service)
+}
+
+// refusal says what the code of a failed call means, as the end of a sentence
+// about the server. https://grpc.io/docs/guides/status-codes/
+func (s Server) refusal(code codes.Code) string {
+	switch code {
+	case codes.Unimplemented:
+		return "does not know the health service (UNIMPLEMENTED), register grpc.health.v1.Health there"
+	case codes.NotFound:
+		return "has a health service that does not know " + s.subject() + " (NOT_FOUND)"
+	case codes.Unavailable:
+		return "can't be asked (UNAVAILABLE)"
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return "tells its health to those it knows only (" + code.String() + ")"
+	default:
+		return "did not tell its health (" + code.String() + ")"
+	}
+}
+
+// short bounds what a stranger has written, and keeps it on one line.
+func short(text string) string {
+	const limit = 200
+	text = strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
+}
