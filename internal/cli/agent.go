@@ -11,13 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/inservice/inservice/health"
-	"github.com/inservice/inservice/health/httpcheck"
-	"github.com/inservice/inservice/health/sqlcheck"
-	"github.com/inservice/inservice/health/tcpcheck"
 	"github.com/inservice/inservice/internal/agent"
 	"github.com/inservice/inservice/internal/config"
-	"github.com/inservice/inservice/internal/dsn"
 )
 
 // agentFlags are the flags of `agent`. Each stands for a key of the file.
@@ -163,31 +158,4 @@ func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 		return listenHint(err, "--listen")
 	}
 	return a.Run(ctx)
-}
-
-// makeCheck turns a configured check into one that runs. A check of a database
-// has a pool of its own, which the caller closes.
-func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
-	made := health.Check{Name: c.Name, Interval: c.Interval, Timeout: c.Timeout}
-	if c.Shared {
-		made.Scope = health.Shared
-	}
-	switch {
-	case c.SQL != nil:
-		db, err := dsn.Open(c.SQL.Driver, c.SQL.DSN)
-		if err != nil {
-			return health.Check{}, nil, err
-		}
-		query := sqlcheck.Query(db, c.SQL.Query)
-		made.ComponentType = "datastore"
-		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.DSN, query(ctx)) }
-		return made, db, nil
-	case c.HTTP != nil:
-		made.ComponentType = "component"
-		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
-	case c.TCP != nil:
-		made.ComponentType = "component"
-		made.Run = tcpcheck.Dial(c.TCP.Address)
-	}
-	return made, nil, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +73,27 @@ func TestMakeGroup(t *testing.T) {
 	}
 }
 
+// runCheck runs the check of a file once. Its error must hold fails; empty
+// means that it must pass.
+func runCheck(t *testing.T, check, fails string) health.Check {
+	t.Helper()
+	file := parse(t, "agent: {checks: ["+check+"]}")
+	made, db, err := makeCheck(file.Agent.Checks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db != nil {
+		defer db.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = made.Run(ctx)
+	if fails == "" && err != nil || fails != "" && (err == nil || !strings.Contains(err.Error(), fails)) {
+		t.Errorf("a run gave %v, want %q", err, fails)
+	}
+	return made
+}
+
 // Every key of a check reaches it, shown by what the check then does.
 func TestMakeCheck(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,18 +123,7 @@ func TestMakeCheck(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			file := parse(t, "agent: {checks: ["+test.check+"]}")
-			got, db, err := makeCheck(file.Agent.Checks[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if db != nil {
-				defer db.Close()
-			}
-			err = got.Run(t.Context())
-			if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
-				t.Errorf("a run gave %v, want %q", err, test.fails)
-			}
+			got := runCheck(t, test.check, test.fails)
 			got.Run = nil
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("check (-want +got):\n%s", diff)

@@ -87,6 +87,36 @@ func TestComplete(t *testing.T) {
 					Name: "tcp", Interval: 5 * time.Second, Timeout: 2 * time.Second,
 					TCP: &config.TCPCheck{Address: "127.0.0.1:6379"},
 				},
+				{
+					Name: "redis", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Redis: &config.RedisCheck{Address: "127.0.0.1:6379", Username: "app", Password: "s3cr3t-9Zq", Database: 1, TLS: true},
+				},
+				{
+					Name: "grpc", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					GRPC: &config.GRPCCheck{Address: "127.0.0.1:50051", Service: "shop.Orders", Authority: "mysite.com", TLS: true},
+				},
+				{
+					Name: "disk", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Disk: &config.DiskCheck{
+						Path: "/var/lib", MinFree: config.Amount{Percent: 5}, MinInodes: config.Amount{Number: 1000}, Writable: true,
+					},
+				},
+				{
+					Name: "memory", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Memory: &config.MemoryCheck{MaxUsed: 95, MaxStalled: 60, MaxSomeStalled: 100},
+				},
+				{
+					Name: "exec", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Exec: &config.ExecCheck{Command: []string{"/usr/local/bin/check", "--fast"}, Dir: "/srv/site"},
+				},
+				{
+					Name: "certificate", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Certificate: &config.CertificateCheck{Address: "127.0.0.1:443", ServerName: "mysite.com", MinDays: 14, DatesOnly: true},
+				},
+				{
+					Name: "renewed", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Certificate: &config.CertificateCheck{File: "/etc/ssl/site.pem", ServerName: "mysite.com"},
+				},
 			},
 		},
 		Log: config.Log{Format: "text", Level: "info"},
@@ -161,6 +191,8 @@ func TestDefaultTimeoutFollowsAShortInterval(t *testing.T) {
 	}
 }
 
+func diskOf(f *config.File) any { return *f.Agent.Checks[0].Disk }
+
 // TestValues: spellings that are accepted, and what they mean.
 func TestValues(t *testing.T) {
 	const before = "agent:\n  "
@@ -193,6 +225,12 @@ func TestValues(t *testing.T) {
 		{"a dollar before a name, in what is no secret", "checks: [{sql: {dsn: x.db, query: $Q}}]", func(f *config.File) any { return f.Agent.Checks[0].SQL.Query }, "$Q"},
 		{"the root as the agent's path", "path: /", func(f *config.File) any { return f.Agent.Path }, "/"},
 		{"alias of a driver", "checks: [{sql: {driver: MariaDB, dsn: tcp(h)/}}]", func(f *config.File) any { return f.Agent.Checks[0].SQL.Driver }, "mysql"},
+		{"sockets", "checks: [{redis: {address: /run/redis.sock}}, {grpc: {address: \"unix:/run/app.sock\"}}]", func(f *config.File) any { return f.Agent.Checks[1].GRPC.Address }, "unix:/run/app.sock"},
+		{"the least that may be written", "checks: [{disk: {path: /, min_free: 1KiB, min_inodes: 1}}]", diskOf, config.DiskCheck{Path: "/", MinFree: config.Amount{Number: 1024}, MinInodes: config.Amount{Number: 1}}},
+		{"a broken size", "checks: [{disk: {path: /, min_free: 1.5GiB, min_inodes: 0.5%}}]", diskOf, config.DiskCheck{Path: "/", MinFree: config.Amount{Number: 3 << 29}, MinInodes: config.Amount{Percent: 0.5}}},
+		{"other units", "checks: [{disk: {path: /, min_free: 2TiB, min_inodes: 100%}}]", diskOf, config.DiskCheck{Path: "/", MinFree: config.Amount{Number: 2 << 40}, MinInodes: config.Amount{Percent: 100}}},
+		{"a check that needs no key", "checks: [{memory: }]", func(f *config.File) any { return *f.Agent.Checks[0].Memory }, config.MemoryCheck{}},
+		{"an address as a certificate's name", "checks: [{certificate: {file: a.pem, server_name: \"::1\"}}]", func(f *config.File) any { return f.Agent.Checks[0].Certificate.ServerName }, "::1"},
 		{"matcher as a number", "checks: [{http: {url: \"http://h\", status: 204}}]", func(f *config.File) any { return f.Agent.Checks[0].HTTP.Status.String() }, "204"},
 	}
 	for _, tt := range tests {

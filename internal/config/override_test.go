@@ -142,7 +142,7 @@ func TestFlagProblems(t *testing.T) {
 		`agent.token | --token: the token holds a space or a character beyond ASCII; a bearer token is letters, digits and signs`,
 		`agent.checks[0].sql.dsn | --check-sql: the mysql DSN cannot be used: the / before the database name is missing; write mysql://user:password@host:3306/database or user:password@tcp(host:3306)/database`,
 		`agent.checks[1].http.url | --check-http: does not start with http:// or https://; write an absolute URL such as http://127.0.0.1:8000/health`,
-		`agent.checks[2] | --check: the check has nothing to ask; write one of sql, http, tcp`,
+		`agent.checks[2] | --check: the check has nothing to ask; write one of sql, http, tcp, redis, grpc, disk, memory, exec, certificate`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

@@ -179,7 +179,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzSecrets puts a secret into the dsn, the token and the URL of files that are damaged
+// FuzzSecrets puts a secret into the dsn, the token, the URL, the password and the command of files that are damaged
 // elsewhere: no problem may hold it.
 func FuzzSecrets(f *testing.F) {
 	f.Add("postgres", "postgres://u:", "@h/d", "\n  path: x\n")
@@ -192,7 +192,7 @@ func FuzzSecrets(f *testing.F) {
 		}
 		text := "'" + before + secret + after + "'"
 		yaml := "agent:\n  checks:\n    - sql: {driver: '" + driver + "', dsn: " + text + "}\n" +
-			"    - http: {url: " + text + "}\n  token: " + text + tail
+			"    - http: {url: " + text + "}\n    - redis: {password: " + text + "}\n    - exec: {command: " + text + "}\n  token: " + text + tail
 		if _, err := config.Parse("inservice.yaml", []byte(yaml), testOptions); err != nil {
 			checkProblems(t, yaml, err)
 		}

@@ -32,8 +32,12 @@ var byType = map[reflect.Type]scalar{
 
 // byName are the scalars that a field asks for with its parse tag.
 var byName = map[string]scalar{
-	"port":  {"traffic-port or a number from 1 to 65535", parsePort},
-	"scope": {"instance or shared", parseScope},
+	"port":    {"traffic-port or a number from 1 to 65535", parsePort},
+	"scope":   {"instance or shared", parseScope},
+	"size":    {sizes.noun, sizes.parse},
+	"count":   {counts.noun, counts.parse},
+	"percent": {"a percentage such as 90%", parsePercent},
+	"days":    {"a number of days", parseDays},
 }
 
 // scalarOf gives the scalar of a field, if it is one.

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+
+	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/health/certcheck"
+	"github.com/inservice/inservice/health/diskcheck"
+	"github.com/inservice/inservice/health/execcheck"
+	"github.com/inservice/inservice/health/grpccheck"
+	"github.com/inservice/inservice/health/httpcheck"
+	"github.com/inservice/inservice/health/memorycheck"
+	"github.com/inservice/inservice/health/redischeck"
+	"github.com/inservice/inservice/health/sqlcheck"
+	"github.com/inservice/inservice/health/tcpcheck"
+	"github.com/inservice/inservice/internal/config"
+	"github.com/inservice/inservice/internal/dsn"
+)
+
+// makeCheck turns a configured check into one that runs. A check of a database
+// has a pool of its own, which the caller closes.
+func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
+	made := health.Check{Name: c.Name, Interval: c.Interval, Timeout: c.Timeout, ComponentType: "component"}
+	if c.Shared {
+		made.Scope = health.Shared
+	}
+	switch {
+	case c.SQL != nil:
+		db, err := dsn.Open(c.SQL.Driver, c.SQL.DSN)
+		if err != nil {
+			return health.Check{}, nil, err
+		}
+		query := sqlcheck.Query(db, c.SQL.Query)
+		made.ComponentType = "datastore"
+		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.DSN, query(ctx)) }
+		return made, db, nil
+	case c.HTTP != nil:
+		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
+	case c.TCP != nil:
+		made.Run = tcpcheck.Dial(c.TCP.Address)
+	case c.Redis != nil:
+		made.ComponentType = "datastore"
+		made.Run = redisServer(c.Redis).Run
+	case c.GRPC != nil:
+		made.Run = grpccheck.Server{
+			Address: c.GRPC.Address, Service: c.GRPC.Service, Authority: c.GRPC.Authority, TLS: clientTLS(c.GRPC.TLS),
+		}.Run
+	case c.Disk != nil:
+		made.ComponentType = "system"
+		made.Run = filesystem(c.Disk).Run
+	case c.Memory != nil:
+		made.ComponentType = "system"
+		made.Run = memoryBounds(c.Memory).Run
+	case c.Exec != nil:
+		made.Run = execcheck.Program{Path: c.Exec.Command[0], Args: c.Exec.Command[1:], Dir: c.Exec.Dir}.Run
+	case c.Certificate != nil:
+		made.Run = certificate(c.Certificate)
+	}
+	return made, nil, nil
+}
+
+func redisServer(c *config.RedisCheck) redischeck.Server {
+	return redischeck.Server{
+		Address: c.Address, Username: c.Username, Password: c.Password, Database: c.Database, TLS: clientTLS(c.TLS),
+	}
+}
+
+// clientTLS is how to speak TLS with the usual verification, nil for plain text.
+func clientTLS(on bool) *tls.Config {
+	if !on {
+		return nil
+	}
+	return new(tls.Config)
+}
+
+func filesystem(c *config.DiskCheck) diskcheck.Filesystem {
+	return diskcheck.Filesystem{
+		Path:     c.Path,
+		MinBytes: c.MinFree.Number, MinPercent: c.MinFree.Percent,
+		MinInodes: c.MinInodes.Number, MinInodesPercent: c.MinInodes.Percent,
+		Writable: c.Writable,
+	}
+}
+
+func memoryBounds(c *config.MemoryCheck) memorycheck.Bounds {
+	return memorycheck.Bounds{MaxUsed: c.MaxUsed, MaxStalled: c.MaxStalled, MaxSomeStalled: c.MaxSomeStalled}
+}
+
+func certificate(c *config.CertificateCheck) func(context.Context) error {
+	if c.File != "" {
+		return certcheck.File{Path: c.File, ServerName: c.ServerName, MinDays: c.MinDays}.Run
+	}
+	return certcheck.Server{Address: c.Address, ServerName: c.ServerName, MinDays: c.MinDays, DatesOnly: c.DatesOnly}.Run
+}
