@@ -164,6 +164,21 @@ func TestNoneInServiceFromTheStart(t *testing.T) {
 	}
 }
 
+// TestNoneInServiceIsTold does not wait for a second probe: with one failure as
+// the threshold, the first results of all targets are news.
+func TestNoneInServiceIsTold(t *testing.T) {
+	a, b := newSite(t, "a"), newSite(t, "b")
+	a.health.Store(http.StatusNotFound)
+	b.health.Store(http.StatusNotFound)
+	g := group(never, a, b)
+	g.Threshold = threshold.Policy{Healthy: 1, Unhealthy: 1}
+	r := start(t, &balancer.Balancer{Groups: []balancer.Group{g}})
+	r.awaitAll(t, threshold.OutOfService, a, b)
+	if got := r.log.with("traffic goes to all of them"); len(got) != 1 {
+		t.Errorf("logged %d times: %q", len(got), got)
+	}
+}
+
 // TestSuspicion has no regular probe come for an hour, so only failing requests
 // can take a target out of service.
 func TestSuspicion(t *testing.T) {

@@ -130,6 +130,26 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestProbesGoOnWhileDraining: what people watch stays true until the last
+// request has finished.
+func TestProbesGoOnWhileDraining(t *testing.T) {
+	g := newGate(t)
+	other := newSite(t, "other")
+	r := start(t, &balancer.Balancer{Groups: []balancer.Group{group(often, &g.site, other)}})
+	r.awaitAll(t, threshold.InService, &g.site, other)
+	address := r.Addrs()[0].String()
+	for range 2 { // in turn, so one of them is held at the gate
+		sendRaw(t, address)
+	}
+	receive(t, "request at the gate", g.arrived)
+	r.stop()
+	awaitRefusal(t, address)
+
+	other.health.Store(http.StatusServiceUnavailable)
+	r.awaitStatus(t, other, threshold.OutOfService)
+	close(g.release)
+}
+
 // TestDrainTimeout has a request and an upgraded connection outlast the drain
 // timeout. Both must be cut off, so that the process ends.
 func TestDrainTimeout(t *testing.T) {
