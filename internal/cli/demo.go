@@ -27,7 +27,7 @@ Break an instance from another terminal and watch:
 			if err := errors.Join(checkListen("--listen", options.Listen), checkListen("--page", options.Page)); err != nil {
 				return err
 			}
-			out := newOutput(p.stdout) // a paused terminal must not keep Ctrl-C from ending the demo
+			out := startOutput(p.stdout) // a paused terminal must not keep Ctrl-C from ending the demo
 			defer out.close()
 			options.Out, options.Color, options.Command = out, paints(p.stdout), demoCommandName(p.command, options.Control)
 			return p.demoError(listenHint(demo.Run(c.Context(), options), "--listen or --page"))

@@ -34,7 +34,7 @@ func (p *program) logger(c config.Log) (log *slog.Logger, end func(), err error)
 		return nil, nil, fmt.Errorf("log level: %w", err) // config has refused it
 	}
 	options := &slog.HandlerOptions{Level: level}
-	out := newOutput(p.stderr)
+	out := startOutput(p.stderr)
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(out, options)), out.close, nil
 	}

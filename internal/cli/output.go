@@ -29,8 +29,8 @@ type output struct {
 	err     error // guarded by mu; the first that writing met
 }
 
-// newOutput starts writing to w. The caller calls close, after the last Write.
-func newOutput(w io.Writer) *output {
+// startOutput starts writing to w. The caller calls close, after the last Write.
+func startOutput(w io.Writer) *output {
 	o := &output{lines: make(chan []byte, queued), done: make(chan struct{})}
 	go func() {
 		defer close(o.done)

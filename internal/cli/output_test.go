@@ -13,7 +13,7 @@ import (
 
 func TestOutputWritesEverythingInOrder(t *testing.T) {
 	var got bytes.Buffer
-	o := newOutput(&got)
+	o := startOutput(&got)
 	var want strings.Builder
 	for i := range 500 {
 		fmt.Fprintf(o, "line %d\n", i)
@@ -33,7 +33,7 @@ func TestOutputWritesEverythingInOrder(t *testing.T) {
 func TestOutputNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, writer := io.Pipe()
-		o := newOutput(writer)
+		o := startOutput(writer)
 		for i := range 3 * queued {
 			if _, err := fmt.Fprintf(o, "line %d\n", i); err != nil {
 				t.Fatal(err)
@@ -57,7 +57,7 @@ func TestOutputNeverBlocks(t *testing.T) {
 func TestOutputTellsWhatWasDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, writer := io.Pipe()
-		o := newOutput(writer)
+		o := startOutput(writer)
 		fmt.Fprint(o, "held\n")
 		synctest.Wait() // the writer has taken it and waits for the reader
 		for range queued + 7 {
@@ -84,7 +84,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestOutputReportsThatNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutput(brokenWriter{})
+		o := startOutput(brokenWriter{})
 		fmt.Fprint(o, "lost\n")
 		synctest.Wait()
 		if _, err := fmt.Fprint(o, "next\n"); !errors.Is(err, io.ErrShortWrite) {

@@ -148,7 +148,6 @@ func (d *demo) open(ctx context.Context) error {
 	d.board = newBoard(d.sites)
 	d.balancer = d.newBalancer()
 	if err := d.balancer.Open(); err != nil {
-		d.balancer = nil
 		return fmt.Errorf("the front: %w", err)
 	}
 	return nil
