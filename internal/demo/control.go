@@ -1,21 +1,19 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+
+	"github.com/inservice/inservice/internal/control"
 )
 
 // Errors of a [Client] and of [Run] that a program may want to tell apart.
@@ -44,33 +42,13 @@ func DefaultControl() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("inservice-demo-%d.sock", os.Getuid()))
 }
 
-// listenControl binds the control socket. A socket that a dead demo has left
-// behind is replaced, one that answers is not.
+// listenControl binds the control socket.
 func listenControl(path string) (net.Listener, error) {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("the control socket: %w", err)
-	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("the control socket: %s is there and is not a socket", path)
-	default:
-		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			conn.Close()
-			return nil, fmt.Errorf("%w: it answers on %s", ErrRunning, path)
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("the control socket: %w", err)
-		}
+	listener, err := control.Listen(path)
+	if errors.Is(err, control.ErrTaken) {
+		return nil, fmt.Errorf("%w: it answers on %s", ErrRunning, path)
 	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("the control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("the control socket: %w", err), listener.Close())
-	}
-	return listener, nil
+	return listener, err
 }
 
 // controlHandler takes commands: POST /break with instance and fault, GET /rows.
@@ -173,38 +151,19 @@ func (c Client) control() string {
 }
 
 func (c Client) do(ctx context.Context, method, target string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	transport := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, "unix", c.control())
-		},
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://demo"+target, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := transport.RoundTrip(request)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	answer, err := control.Ask(ctx, c.control(), method, target)
+	if errors.Is(err, control.ErrNobody) {
 		return nil, fmt.Errorf("%w: nobody answers on %s", ErrNotRunning, c.control())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking the demo: %w", err)
+		return nil, fmt.Errorf("the demo: %w", err)
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("asking the demo: %w", err)
-	}
-	body = bytes.TrimSpace(body)
-	switch response.StatusCode {
+	switch answer.Status {
 	case http.StatusOK:
-		return body, nil
+		return answer.Body, nil
 	case http.StatusNotFound:
-		return nil, unknownError(body)
+		return nil, unknownError(answer.Body)
 	default:
-		return nil, errors.New(string(body))
+		return nil, errors.New(string(answer.Body))
 	}
 }
