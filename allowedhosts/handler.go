@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/inservice/inservice/internal/linelimit"
 )
 
 // An Owner knows the addresses of this machine, for the entry "self".
@@ -52,7 +54,7 @@ type Handler struct {
 	// slog.Default().
 	Log *slog.Logger
 
-	lines lineLimit
+	lines linelimit.Limit
 }
 
 // ServeHTTP passes a request on or refuses it.
@@ -112,7 +114,7 @@ func isExempt(u *url.URL, paths []string) bool {
 }
 
 func (h *Handler) logRefused(r *http.Request) {
-	ok, leftOut := h.lines.allow(time.Now())
+	ok, leftOut := h.lines.Allow(time.Now())
 	if !ok {
 		return
 	}

@@ -1,4 +1,4 @@
-package allowedhosts
+package linelimit
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ func TestLineLimit(t *testing.T) {
 		allowed int
 		leftOut int // reported by the first that is allowed
 	}
-	var l lineLimit
+	var l Limit
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i, c := range []call{
 		{0, 1000, 10, 0},              // a burst
@@ -28,7 +28,7 @@ func TestLineLimit(t *testing.T) {
 	} {
 		allowed, leftOut := 0, 0
 		for range c.times {
-			if ok, n := l.allow(start.Add(c.at)); ok {
+			if ok, n := l.Allow(start.Add(c.at)); ok {
 				allowed++
 				leftOut += n
 			}
