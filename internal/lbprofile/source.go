@@ -1,0 +1,96 @@
+package lbprofile
+
+// Source says what a key of [Fact.Sources] stands for: an address, a repository
+// and file, or a document's name. It is empty for a key that is in no Fact.
+//
+// Age of what was read: AWS user guides are the public copies of 2023-06, the AWS
+// API model is of 2026-08; HAProxy 3.5-dev5, nginx 1.31.5, Caddy, Gatus, grpc-go,
+// ingress-gce and moby of 2026-08; Traefik and blackbox_exporter of 2026-07;
+// Varnish of 2026-02; Envoy's API of 2026-01; Apache httpd of 2024-10.
+func Source(key string) string { return sources[key] }
+
+var sources = map[string]string{
+	"A1":  "docs.aws.amazon.com/elasticloadbalancing/latest/classic: elb-healthchecks",
+	"A2":  "docs.aws.amazon.com/elasticloadbalancing/latest/classic: ts-elb-healthcheck",
+	"A4":  "Elastic Load Balancing API 2012-06-01: HealthCheck, InstanceState",
+	"A5":  "docs.aws.amazon.com/elasticloadbalancing/latest/application: target-group-health-checks",
+	"A6":  "docs.aws.amazon.com/elasticloadbalancing/latest/application: target-group-health, load-balancer-target-groups",
+	"A7":  "docs.aws.amazon.com/elasticloadbalancing/latest/application: lambda-functions",
+	"A9":  "Elastic Load Balancing v2 API 2015-12-01 (model in github.com/boto/botocore)",
+	"A10": "docs.aws.amazon.com/elasticloadbalancing/latest/network: target-group-health-checks",
+	"A11": "docs.aws.amazon.com/elasticloadbalancing/latest/network: load-balancer-troubleshooting, load-balancer-target-groups",
+	"A12": "docs.aws.amazon.com/Route53/latest/DeveloperGuide: dns-failover-determining-health-of-endpoints, health-checks-creating-values",
+	"A13": "repost.aws knowledge center: route-53-fix-unwanted-health-checks, elb-fix-failing-health-checks-alb, and a question that shows ALB's request",
+	"A17": "a public blog post with a netcat capture and a public ModSecurity audit log, which agree",
+	"A18": "github.com/getsentry/sentry issue 2590",
+	"A19": "github.com/AtlasOfLivingAustralia/ala-install issue 164",
+	"A20": "github.com/ninenines/cowboy issue 1296",
+	"A21": "github.com/censusreporter issue 94",
+
+	"G1":  "cloud.google.com/load-balancing/docs/health-check-concepts",
+	"G2":  "cloud.google.com/load-balancing/docs/health-check-logging",
+	"G3":  "Compute Engine REST API: healthChecks, HealthStatus",
+	"G4":  "cloud.google.com/load-balancing/docs/internal/int-netlb-traffic-distribution",
+	"G5":  "github.com/kubernetes/ingress-gce issue 937",
+	"G6":  "github.com/kubernetes/ingress-gce issue 674; pkg/translator/healthchecks.go, pkg/l4/healthchecks/healthchecksl4.go",
+	"G7":  "oauth2-proxy's security advisory on health-check user agents",
+	"G8":  "a public write-up with a capture of GoogleHC",
+	"G10": "Go's standard library: net/http server.go and request.go",
+
+	"Z1": "learn.microsoft.com/azure: load-balancer-custom-probe-overview",
+	"Z2": "learn.microsoft.com/azure: application-gateway-probe-overview",
+	"Z3": "learn.microsoft.com/azure: application-gateway-troubleshooting-502",
+	"Z4": "learn.microsoft.com/azure: application-gateway ssl-overview",
+	"Z5": "learn.microsoft.com/azure: frontdoor health-probes",
+	"Z6": "github.com/MicrosoftDocs/azure-docs issue 97795",
+	"Z7": "github.com/MicrosoftDocs/azure-docs issue 69155",
+	"Z8": "learn.microsoft.com/azure: front-door-http-headers-protocol",
+
+	"D1": "docs.digitalocean.com/glossary/health-check",
+	"D2": "docs.digitalocean.com/support/how-to-troubleshoot-load-balancer-health-check-issues",
+	"D3": "github.com/digitalocean/digitalocean-cloud-controller-manager docs/controllers/services/annotations.md",
+	"D4": "github.com/digitalocean/openapi",
+	"C1": "developers.cloudflare.com/load-balancing: monitors, understand-basics/health-details",
+	"C2": "github.com/cloudflare/terraform-provider-cloudflare docs",
+	"C3": "developers.cloudflare.com: Cloudflare's list of its crawlers' user agents",
+	"H1": "docs.hetzner.cloud: Cloud API reference",
+
+	"HA1": "docs.haproxy.org: configuration manual",
+	"HA2": "github.com/haproxy/haproxy src/tcpcheck.c",
+	"HA3": "github.com/haproxy/haproxy src/check.c, src/server.c, include/haproxy/defaults.h",
+	"HA4": "github.com/haproxy/haproxy issue 2026",
+	"N1":  "nginx.org: ngx_http_upstream_hc_module",
+	"E1":  "envoyproxy API: config/core/v3/health_check.proto",
+	"E2":  "github.com/envoyproxy/envoy source/extensions/health_checkers; issue 11492",
+	"E3":  "envoyproxy API: config/cluster/v3/cluster.proto",
+	"T1":  "github.com/traefik/traefik pkg/healthcheck/healthcheck.go, pkg/server/service/loadbalancer",
+	"CA1": "github.com/caddyserver/caddy modules/caddyhttp/reverseproxy/healthchecks.go, hosts.go",
+	"V1":  "github.com/varnishcache/varnish-cache bin/varnishd/cache/cache_backend_probe.c",
+	"V2":  "varnish-cache: vcl-probe reference",
+	"AP1": "github.com/apache/httpd modules/proxy/mod_proxy_hcheck.c",
+	"AP2": "httpd.apache.org: mod_proxy_hcheck",
+	"F1":  "F5's Terraform provider documentation",
+	"F2":  "F5's Ansible module documentation and BIG-IP monitors reference",
+	"F3":  "cdn.f5.com/product/bugtracker/ID1026781",
+	"F4":  "public dumps of BIG-IP configurations",
+
+	"K1":  "github.com/kubernetes/kubernetes pkg/probe/http and dialer",
+	"K2":  "github.com/kubernetes/kubernetes pkg/kubelet/prober/worker.go",
+	"K3":  "kubernetes.io: configure liveness, readiness and startup probes",
+	"K4":  "github.com/kubernetes/kubernetes pkg/probe/grpc",
+	"K5":  "a public write-up with a capture of kube-probe",
+	"K6":  "github.com/kubernetes/kubernetes issue 29025",
+	"CO1": "github.com/hashicorp/consul agent/checks/check.go, grpc.go",
+	"CO2": "developer.hashicorp.com/consul: checks configuration reference",
+	"M1":  "github.com/moby/moby daemon/health.go",
+	"M2":  "docs.docker.com: Dockerfile reference",
+	"B1":  "github.com/prometheus/blackbox_exporter prober/http.go, handler.go, CONFIGURATION.md",
+	"B2":  "github.com/prometheus/common config/http_config.go",
+	"GA1": "github.com/TwiN/gatus config/endpoint/endpoint.go, client/config.go, alerting/alert/alert.go",
+	"U1":  "UptimeRobot's help centre, advanced settings",
+
+	"go":       "Go 1.26's net/http client with those settings, pointed at a listener",
+	"measured": "HAProxy 2.6.12 of Debian 12, pointed at a listener (internal/fingerprint/testdata/README.md)",
+	"seen":     "public server logs",
+	"self":     "this module: internal/probe, internal/monitor, internal/balancer",
+}
