@@ -106,12 +106,23 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	switch {
 	case err == nil || err == io.EOF:
 	case b.stalled.Load():
-		b.exchange.fail(fmt.Errorf("the target paused in its answer for more than %v", b.patience))
+		b.exchange.fail(&pauseError{b.patience})
 	default:
 		b.exchange.fail(fmt.Errorf("the target broke off its answer: %w", err))
 	}
 	return n, err
 }
+
+// A pauseError is a target that stopped in the middle of its answer.
+type pauseError struct{ patience time.Duration }
+
+func (e *pauseError) Error() string {
+	return fmt.Sprintf("the target paused in its answer for more than %v", e.patience)
+}
+
+// Timeout and Temporary make it a net.Error, as other time-outs are.
+func (e *pauseError) Timeout() bool   { return true }
+func (e *pauseError) Temporary() bool { return false }
 
 const bufferSize = 32 << 10
 

@@ -39,6 +39,7 @@ type exchange struct {
 	sent      bool          // the request was given to the transport
 	connected bool          // the transport had a connection for it, so some of it may have been sent
 	status    int           // of the answer given to the client; 0 until known
+	answered  int           // status of the target's own answer; 0 if none began
 	err       error         // why there is no complete answer
 	gone      bool          // err, or the lack of a complete answer, is the client's doing
 	complete  bool          // the answer was written to its end
@@ -100,12 +101,15 @@ func (x *exchange) report() {
 		x.status = statusClientGone
 	}
 	x.proxy.report(Observation{
-		Target:     x.target,
-		Status:     x.status,
-		Err:        x.err,
-		ClientGone: x.gone,
-		Duration:   time.Since(x.started),
-	}, x.request)
+		Target:       x.target,
+		Request:      x.request,
+		Status:       x.status,
+		TargetStatus: x.answered,
+		Err:          x.err,
+		TimedOut:     !x.gone && isTimeout(x.err),
+		ClientGone:   x.gone,
+		Duration:     time.Since(x.started),
+	})
 }
 
 // rewrite makes the request that goes to the target. It runs after the
@@ -149,6 +153,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		res.Body.Close()
 		return nil, fmt.Errorf("the target answered with status %03d, which is none", res.StatusCode)
 	}
+	x.answered = res.StatusCode
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		asked, got := out.Header.Get("Upgrade"), res.Header.Get("Upgrade")
 		if asked == "" || !strings.EqualFold(asked, got) {
@@ -170,6 +175,10 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 // never arrived, because then the body has not been read.
 func (x *exchange) ask(out *http.Request) (*http.Response, error) {
 	out.URL = targetURL(x.target, x.request)
+	out.Host = x.request.Host
+	if _, unix := socketPath(x.target); unix && out.Host == "" {
+		out.Host = "localhost" // what the URL names is no host
+	}
 	if x.body != nil {
 		body := newRequestBody(x.body, x)
 		out.Body = body

@@ -42,7 +42,13 @@ type front struct {
 func serve(t *testing.T, p *proxy.Proxy) *front {
 	t.Helper()
 	f := &front{observed: make(chan proxy.Observation, 100), log: &logBuffer{}}
-	p.Observe = func(o proxy.Observation) { f.observed <- o }
+	p.Observe = func(o proxy.Observation) {
+		if o.Request == nil || o.Request.RequestURI == "" {
+			t.Error("an observation without the request as it came")
+		}
+		o.Request = nil // the server goes on using it
+		f.observed <- o
+	}
 	p.Log = slog.New(slog.NewTextHandler(f.log, nil))
 	s := httptest.NewUnstartedServer(p)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/inservice/inservice/internal/visitor"
 )
 
 // Canonical names of the forwarding fields that we set, and of the standard one
@@ -26,8 +28,8 @@ const (
 // believes one of them believes us. A name with underscores is another field
 // and passes; only targets that write both kinds as one need to refuse it.
 func setForwarded(out http.Header, in *http.Request, trusted []netip.Prefix) {
-	peer, known := peerAddr(in.RemoteAddr)
-	if known && contains(trusted, peer) {
+	peer := visitor.Peer(in.RemoteAddr)
+	if visitor.Trusts(trusted, peer) {
 		// Taken from the request as it came: it may have lost them on the way here.
 		for _, name := range []string{forwarded, forwardedFor, forwardedProto, forwardedHost} {
 			if values := in.Header[name]; len(values) > 0 {
@@ -38,7 +40,7 @@ func setForwarded(out http.Header, in *http.Request, trusted []netip.Prefix) {
 		maps.DeleteFunc(out, func(name string, _ []string) bool { return isForwarding(name) })
 	}
 
-	if known {
+	if peer.IsValid() {
 		hops := slices.DeleteFunc(out[forwardedFor], func(v string) bool { return v == "" })
 		out.Set(forwardedFor, strings.Join(append(hops, peer.String()), ", "))
 	}
@@ -64,19 +66,4 @@ func isForwarding(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded")
-}
-
-// peerAddr returns the address that a connection came from, in the form that
-// networks are compared and logged in: IPv4 unmapped, no zone. It is not known
-// where the connection has none, as on a Unix socket.
-func peerAddr(remote string) (addr netip.Addr, known bool) {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	return ap.Addr().Unmap().WithZone(""), true
-}
-
-func contains(networks []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }

@@ -3,7 +3,8 @@
 // What a [Proxy] guarantees:
 //
 //   - Method, path and query reach the target byte for byte, and so does Host;
-//     a request without one (HTTP/1.0) gets the target's address. Fields that
+//     a request without one (HTTP/1.0) gets the target's address, or "localhost"
+//     if that is a Unix socket. Fields that
 //     belong to one connection (RFC 9110, section 7.6.1) are removed in both
 //     directions; nothing is added but the forwarding fields and, to a request
 //     with Expect, "Connection: close".
@@ -68,6 +69,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/inservice/inservice/internal/linelimit"
 )
 
 const (
@@ -79,9 +82,11 @@ const (
 	// The default timeout of package probe: a page that takes longer than a health
 	// check may is worth asking about.
 	defaultPatience = 2 * time.Second
-	// Lines on failed targets per second; a dead target under load would
-	// otherwise write as many as there are requests.
+	// How many lines on failed targets may come in a row, and how long it takes
+	// until there may be one more; a dead target under load would otherwise write
+	// as many as there are requests.
 	failureLines = 10
+	failureEvery = time.Second / 10
 	// An error may quote what the target sent. More of it than this many bytes
 	// tells people nothing.
 	errorLength = 200
@@ -93,8 +98,9 @@ const (
 // A Picker chooses the target for each request. Its methods are called from many
 // goroutines at once and must not block.
 type Picker interface {
-	// Pick returns the host:port of the target that the next request goes to.
-	// An error means that no target may receive traffic.
+	// Pick returns the target that the next request goes to: its host:port, or
+	// "unix:" and the path of its Unix socket. An error means that no target may
+	// receive traffic.
 	Pick() (address string, err error)
 	// PickOther is Pick without the target at the address than, which can't be
 	// connected to. An error means that there is no other.
@@ -104,13 +110,21 @@ type Picker interface {
 // An Observation is what became of one request at one target.
 type Observation struct {
 	Target string // as picked
+	// Request is the one that the proxy was given. It is not to be changed, and
+	// its body not to be read.
+	Request *http.Request
 	// Status is that of the answer the client was given: the target's own, or
 	// 502 or 504 in its place, even if another target was then found for the
 	// request. It is 101 for a protocol upgrade and 499 when ClientGone is set.
 	Status int
+	// TargetStatus is that of the target's own answer, whatever became of it; 0 if
+	// no answer began.
+	TargetStatus int
 	// Err says why there was no complete answer; nil if there was one. An answer
 	// that broke off after its header has the target's Status and an Err.
 	Err error
+	// TimedOut means that Err is the target's taking too long.
+	TimedOut bool
 	// ClientGone means that the exchange ended because of the client: it closed
 	// the connection or took no more of the answer, its request body broke off or
 	// stopped, or the server that called the proxy cancelled the request. The
@@ -167,10 +181,11 @@ type Proxy struct {
 	// block.
 	Observe func(Observation)
 
-	// Log gets one warning for each failure of a target, at most 10 a second; the
-	// next line says how many were left out. A 5xx answer of the target is not a
-	// failure in this sense, nor is a client that leaves. The path is logged, the
-	// query never is, and of the error 200 bytes at most. Nil means slog.Default().
+	// Log gets one warning for each failure of a target: 10 in a row at most, then
+	// one each tenth of a second, which says how many were left out. A 5xx answer
+	// of the target is not a failure in this sense, nor is a client that leaves.
+	// The path is logged, the query never is, and of the error 200 bytes at most.
+	// Nil means slog.Default().
 	Log *slog.Logger
 
 	dialContext dialFunc // nil: net.Dialer; set by tests
@@ -180,7 +195,7 @@ type Proxy struct {
 	transport *http.Transport
 	buffers   *buffers
 	silence   *log.Logger // swallows what the standard library would log: we log each failure ourselves
-	lines     lineLimit
+	lines     linelimit.Limit
 }
 
 func (p *Proxy) init() {
@@ -192,7 +207,7 @@ func (p *Proxy) init() {
 	p.transport = newTransport(p.dialer, p.responseTimeout())
 	p.buffers = &buffers{}
 	p.silence = log.New(io.Discard, "", 0)
-	p.lines.perSecond = failureLines
+	p.lines.Burst, p.lines.Every = failureLines, failureEvery
 }
 
 func (p *Proxy) responseTimeout() time.Duration {
@@ -229,17 +244,17 @@ func (p *Proxy) Close() {
 }
 
 // report logs a failure to answer and hands the observation on.
-func (p *Proxy) report(o Observation, r *http.Request) {
+func (p *Proxy) report(o Observation) {
 	if o.Err != nil && !o.ClientGone {
-		p.logFailure(o, r)
+		p.logFailure(o)
 	}
 	if p.Observe != nil {
 		p.Observe(o)
 	}
 }
 
-func (p *Proxy) logFailure(o Observation, r *http.Request) {
-	ok, dropped := p.lines.allow(time.Now())
+func (p *Proxy) logFailure(o Observation) {
+	ok, dropped := p.lines.Allow(time.Now())
 	if !ok {
 		return
 	}
@@ -247,10 +262,10 @@ func (p *Proxy) logFailure(o Observation, r *http.Request) {
 	if dropped > 0 {
 		log = log.With("lines_left_out", dropped)
 	}
-	log.LogAttrs(r.Context(), slog.LevelWarn, "target failed",
+	log.LogAttrs(o.Request.Context(), slog.LevelWarn, "target failed",
 		slog.String("target", o.Target),
-		slog.String("method", r.Method),
-		slog.String("path", r.URL.EscapedPath()),
+		slog.String("method", o.Request.Method),
+		slog.String("path", o.Request.URL.EscapedPath()),
 		slog.Int("status", o.Status),
 		slog.String("error", shorten(o.Err.Error())))
 }

@@ -49,7 +49,7 @@ func TestForwards(t *testing.T) {
 		t.Errorf("observed duration = %v", o.Duration)
 	}
 	o.Duration = 0
-	if diff := gocmp.Diff(proxy.Observation{Target: address, Status: http.StatusTeapot}, o); diff != "" {
+	if diff := gocmp.Diff(proxy.Observation{Target: address, Status: http.StatusTeapot, TargetStatus: http.StatusTeapot}, o); diff != "" {
 		t.Errorf("observation (-want +got):\n%s", diff)
 	}
 	if lines := f.log.lines(); len(lines) != 0 {

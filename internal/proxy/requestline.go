@@ -11,7 +11,7 @@ import (
 func targetURL(target string, in *http.Request) *url.URL {
 	u := &url.URL{
 		Scheme:     "http",
-		Host:       target,
+		Host:       authority(target),
 		Path:       in.URL.Path,
 		RawPath:    in.URL.RawPath,
 		RawQuery:   in.URL.RawQuery,

@@ -80,6 +80,9 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
+	if path, ok := authoritySocket(address); ok {
+		network, address = "unix", path
+	}
 	c, err := d.connect(ctx, network, address)
 	if err != nil {
 		return nil, &dialError{err}

@@ -126,7 +126,7 @@ func TestTargetPauses(t *testing.T) {
 				t.Errorf("the client saw a complete answer: %q", body)
 			}
 			o := f.observation(t)
-			if o.ClientGone || !o.Failed() || !strings.Contains(o.Err.Error(), "paused") {
+			if o.ClientGone || !o.Failed() || !o.TimedOut || !strings.Contains(o.Err.Error(), "paused") {
 				t.Errorf("observation = %+v", o)
 			}
 			checkFailureLine(t, f.log.lines(), o)
