@@ -81,12 +81,17 @@ func bindable(key, written, canonical string, bound map[string]string, rep *repo
 	if canonical == every {
 		rival = bound[anyOf]
 	}
-	if rival != "" && bound[canonical] == "" {
-		rep.add(key, rep.quote(key, written)+" overlaps with "+rival+": one of the two is every address of the machine", "remove one of them")
-		return
+	shown := rep.quote(key, written)
+	const want = "remove one of them, or give it another port"
+	switch first := bound[canonical]; {
+	case first != "":
+		rep.add(key, shown+" is a duplicate of "+first, want)
+	case rival != "":
+		rep.add(key, shown+" overlaps with "+rival+": one of the two is every address of the machine", want)
+	default:
+		bound[canonical] = key
+		bound[anyOf] = cmp.Or(bound[anyOf], key)
 	}
-	bound[anyOf] = cmp.Or(bound[anyOf], key)
-	unique(key, written, canonical, bound, rep)
 }
 
 // unique reports an address that was seen before.
@@ -153,13 +158,14 @@ func validateHealthCheck(h *HealthCheck, key string, rep *report) {
 		}
 		rep.add(timeout, message, "a target has one probe in flight at most: shorten the timeout or lengthen the interval")
 	}
-	atLeastOne(key+".healthy_threshold", h.HealthyThreshold, rep)
-	atLeastOne(key+".unhealthy_threshold", h.UnhealthyThreshold, rep)
+	const inARow = "write how many results in a row it takes; the default is 2"
+	atLeastOne(key+".healthy_threshold", h.HealthyThreshold, inARow, rep)
+	atLeastOne(key+".unhealthy_threshold", h.UnhealthyThreshold, inARow, rep)
 }
 
-func atLeastOne(key string, threshold int, rep *report) {
-	if threshold < 1 && rep.ok(key) {
-		rep.add(key, rep.quote(key, strconv.Itoa(threshold))+" is less than 1", "write how many results in a row it takes; the default is 2")
+func atLeastOne(key string, n int, want string, rep *report) {
+	if n < 1 && rep.ok(key) {
+		rep.add(key, rep.quote(key, strconv.Itoa(n))+" is less than 1", want)
 	}
 }
 

@@ -21,12 +21,22 @@ type Check struct {
 	Memory      *MemoryCheck      `yaml:"memory"`
 	Exec        *ExecCheck        `yaml:"exec"`
 	Certificate *CertificateCheck `yaml:"certificate"`
+	App         *AppCheck         `yaml:"app"`
 	// Interval is the time from the start of one run to the start of the next. At
 	// least 10ms; default 5s.
 	Interval time.Duration `yaml:"interval" default:"5s"`
 	// Timeout is the time one run may take. At least 10ms; default 2s. It may exceed
 	// Interval: runs never overlap.
 	Timeout time.Duration `yaml:"timeout" default:"2s"`
+	// HealthyThreshold is how many passes in a row make a failed check pass again. At
+	// least 1, the default.
+	HealthyThreshold int `yaml:"healthy_threshold" default:"1"`
+	// UnhealthyThreshold is how many failures in a row make a check fail. At least 1, the
+	// default.
+	UnhealthyThreshold int `yaml:"unhealthy_threshold" default:"1"`
+	// WarnOnly is written critical: false, for what the server can do without: its
+	// failure degrades the server but leaves it in service. Default critical: true, false.
+	WarnOnly bool `yaml:"critical" default:"true" parse:"critical"`
 	// Shared is written scope: shared, for what all servers depend on: its failure
 	// degrades the server but leaves it in service. Default scope: instance, false.
 	Shared bool `yaml:"scope" default:"instance" parse:"scope"`
@@ -155,4 +165,23 @@ type CertificateCheck struct {
 	// DatesOnly says whether to look at a server's dates alone, whatever name its
 	// certificate is for and whoever has issued it. Not with File. Default false.
 	DatesOnly bool `yaml:"dates_only"`
+}
+
+// AppCheck passes when the app behind the gateway answers a visitor's request with a listed
+// status code. The request goes straight to [Agent.App]. Gateway only.
+type AppCheck struct {
+	// Path is what is asked for, with query if need be, percent-encoded. Starts with /;
+	// default "/".
+	Path string `yaml:"path" default:"/"`
+	// Host is the Host header: a name or an address (IPv6 in brackets), with a port if
+	// need be. Default, filled in: the first plain name among [Agent.AllowedHosts], or
+	// else the name of the first .suffix, or else the app's address, which is localhost
+	// for a socket.
+	Host string `yaml:"host"`
+	// Status is the status codes that pass; default 200-499, as a page that wants a login
+	// or is not found is an answer too.
+	Status matcher.Set `yaml:"status" default:"200-499"`
+	// HTTPS says whether the request tells the app, by X-Forwarded-Proto, that its visitor
+	// came by https. Default true.
+	HTTPS bool `yaml:"https" default:"true"`
 }

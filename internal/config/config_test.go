@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/inservice/inservice/allowedhosts"
 	"github.com/inservice/inservice/internal/config"
 	"github.com/inservice/inservice/internal/dsn"
 	"github.com/inservice/inservice/internal/matcher"
@@ -26,8 +27,19 @@ func codes(t *testing.T, s string) matcher.Set {
 	return set
 }
 
-// equal compares configurations; sets and prefixes are values compared by ==.
+func rules(t *testing.T, entries ...string) *allowedhosts.Rules {
+	t.Helper()
+	r, err := allowedhosts.Parse(entries...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// equal compares configurations; sets and prefixes are values compared by ==, and rules by
+// their canonical form.
 var equal = cmp.Options{
+	cmp.Comparer(func(a, b allowedhosts.Rules) bool { return a.String() == b.String() }),
 	cmp.Comparer(func(a, b matcher.Set) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 }
@@ -72,49 +84,68 @@ func TestComplete(t *testing.T) {
 		Agent: &config.Agent{
 			Listen: ":8086", Path: "/health_check", Token: "s3cr3t-9Zq",
 			TrustedNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-			DrainTimeout:    15 * time.Second,
+			App:             "http://127.0.0.1:8000",
+			TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			AllowedHosts:    []string{"self", ".mysite.com", "mysite.com", "10.0.0.0/8"},
+			Hosts:           rules(t, "self", ".mysite.com", "mysite.com", "10.0.0.0/8"),
+			HTTPSRedirect:   true, HSTS: 8760 * time.Hour, HSTSSubdomains: true,
+			ExemptPaths:     []string{"/robots.txt"},
+			ResponseTimeout: time.Minute,
+			Traffic:         &config.Traffic{Window: 30 * time.Second, MinRequests: 20, Warn: 0.1, Fail: 0.5},
+			AccessLog:       "combined",
+			StartupGrace:    30 * time.Second,
+			Kubernetes:      true,
+			Admin:           "127.0.0.1:9086", GRPC: ":8087", HAProxy: ":8088", HAProxyWeights: true, TCP: ":8089",
+			Control:            "/run/inservice/agent.sock",
+			UnhealthyThreshold: 3,
+			DrainTimeout:       15 * time.Second,
+			IMDSv1:             true,
 			Checks: []config.Check{
 				{
-					Name: "database", Interval: 5 * time.Second, Timeout: 2 * time.Second, Shared: true,
+					Name: "database", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 3, WarnOnly: true, Shared: true,
 					SQL: &config.SQLCheck{Driver: "postgres", DSN: "postgres://app:s3cr3t-9Zq@db.example/site", Query: "select 1"},
 				},
 				{
-					Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "ready", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					HTTP: &config.HTTPCheck{URL: "http://127.0.0.1:8000/ready", Host: "mysite.com", Status: codes(t, "200-299")},
 				},
 				{
-					Name: "tcp", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "tcp", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					TCP: &config.TCPCheck{Address: "127.0.0.1:6379"},
 				},
 				{
-					Name: "redis", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "redis", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Redis: &config.RedisCheck{Address: "127.0.0.1:6379", Username: "app", Password: "s3cr3t-9Zq", Database: 1, TLS: true},
 				},
 				{
-					Name: "grpc", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "grpc", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					GRPC: &config.GRPCCheck{Address: "127.0.0.1:50051", Service: "shop.Orders", Authority: "mysite.com", TLS: true},
 				},
 				{
-					Name: "disk", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "disk", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Disk: &config.DiskCheck{
 						Path: "/var/lib", MinFree: config.Amount{Percent: 5}, MinInodes: config.Amount{Number: 1000}, Writable: true,
 					},
 				},
 				{
-					Name: "memory", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "memory", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Memory: &config.MemoryCheck{MaxUsed: 95, MaxStalled: 60, MaxSomeStalled: 100},
 				},
 				{
-					Name: "exec", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "exec", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Exec: &config.ExecCheck{Command: []string{"/usr/local/bin/check", "--fast"}, Dir: "/srv/site"},
 				},
 				{
-					Name: "certificate", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "certificate", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Certificate: &config.CertificateCheck{Address: "127.0.0.1:443", ServerName: "mysite.com", MinDays: 14, DatesOnly: true},
 				},
 				{
-					Name: "renewed", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+					Name: "renewed", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 					Certificate: &config.CertificateCheck{File: "/etc/ssl/site.pem", ServerName: "mysite.com"},
+				},
+				{
+					Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
+					App: &config.AppCheck{Path: "/?from=inservice", Host: "www.mysite.com", Status: codes(t, "200-399")},
 				},
 			},
 		},
@@ -151,20 +182,44 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = &config.File{Agent: &config.Agent{
-		Listen: ":8086", Path: "/health_check", DrainTimeout: 15 * time.Second,
+		Listen: ":8086", Path: "/health_check", ResponseTimeout: time.Minute, AccessLog: "off",
+		StartupGrace: 30 * time.Second, Kubernetes: true, UnhealthyThreshold: 3, DrainTimeout: 15 * time.Second,
 		Checks: []config.Check{{
-			Name: "sql", Interval: 5 * time.Second, Timeout: 2 * time.Second,
+			Name: "sql", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
 			SQL: &config.SQLCheck{Driver: "sqlite", DSN: "/var/lib/site/site.db", Query: "select 1"},
 		}},
 	}, Log: config.Log{Format: "text", Level: "info"}}
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Errorf("agent.yaml (-want +got):\n%s", diff)
 	}
+
+	got, err = config.Load(filepath.Join("testdata", "gateway.yaml"), testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = &config.File{Agent: &config.Agent{
+		Listen: ":8086", Path: "/health_check", App: "unix:/run/app.sock",
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		AllowedHosts:   []string{"self", ".mysite.com"}, Hosts: rules(t, "self", ".mysite.com"),
+		HTTPSRedirect: true, ResponseTimeout: time.Minute, AccessLog: "off",
+		Traffic:      &config.Traffic{Window: 30 * time.Second, MinRequests: 20, Warn: 0.1, Fail: 0.5},
+		StartupGrace: 30 * time.Second, UnhealthyThreshold: 3, DrainTimeout: 15 * time.Second,
+		Checks: []config.Check{{
+			Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
+			App: &config.AppCheck{Path: "/", Host: "mysite.com", Status: codes(t, "200-499"), HTTPS: true},
+		}},
+	}, Log: config.Log{Format: "text", Level: "info"}}
+	if diff := cmp.Diff(want, got, equal); diff != "" {
+		t.Errorf("gateway.yaml (-want +got):\n%s", diff)
+	}
 }
 
 // TestNoChecks: an empty list that somebody wrote is told apart from none at all.
 func TestNoChecks(t *testing.T) {
-	for text, want := range map[string]bool{"agent: {checks: []}": true, "agent: {path: /up}": false, "agent: {checks: }": false} {
+	for text, want := range map[string]bool{
+		"agent: {checks: []}": true, "agent: {path: /up}": false, "agent: {checks: }": false,
+		"agent: {app: \"http://h:1\", checks: []}": true,
+	} {
 		file, err := config.Parse("x.yaml", []byte(text), testOptions)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -16,7 +16,8 @@ import (
 // Struct tags: yaml:"key" names the key; yaml:"key,secret" also keeps the value out of
 // problems; yaml:",name" marks the field of a list's element that is the element's key, so
 // that the list is written as a mapping; default:"text" is the value as a file would give
-// it; parse:"name" picks a scalar by name instead of by Go type.
+// it; parse:"name" picks a scalar by name instead of by Go type; or:"word" lets the word
+// stand in place of a section, which is then nil although its key was written.
 type decoder struct {
 	getenv func(string) (string, bool)
 	rep    *report
@@ -24,8 +25,8 @@ type decoder struct {
 
 // value decodes a node into v; tag is the tag of the field that v is or is in.
 func (d *decoder) value(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
-	if what := notSupported(node); what != "" {
-		d.rep.add(key, what+" are not supported", "write the value out here")
+	if what, want := notSupported(node); what != "" {
+		d.rep.add(key, what+" are not supported", want)
 		return
 	}
 	if s, isScalar := scalarOf(v.Type(), tag); isScalar {
@@ -34,6 +35,10 @@ func (d *decoder) value(node ast.Node, key string, v reflect.Value, tag reflect.
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
+		if word := tag.Get("or"); word != "" && isLeaf(node) {
+			d.word(node, key, word)
+			return
+		}
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(node, key, v.Elem(), tag)
 	case reflect.Struct:
@@ -49,6 +54,13 @@ func (d *decoder) value(node ast.Node, key string, v reflect.Value, tag reflect.
 			return
 		}
 		d.list(node, key, v, tag)
+	}
+}
+
+// word decodes the one word that may stand for a section. It leaves the section out.
+func (d *decoder) word(node ast.Node, key, word string) {
+	if n, isText := node.(*ast.StringNode); !isText || n.Value != word {
+		d.rep.add(key, "must be a section of keys or "+word+", not "+kind(node), "write "+word+", or one key: value per line, indented")
 	}
 }
 

@@ -84,6 +84,15 @@ func parsePercent(text string, hidden bool) (any, *complaint) {
 	return n, nil
 }
 
+// parseShare gives what a percentage is of 1.
+func parseShare(text string, hidden bool) (any, *complaint) {
+	percent, bad := parsePercent(text, hidden)
+	if bad != nil {
+		return nil, bad
+	}
+	return percent.(float64) / 100, nil
+}
+
 func parseDays(text string, hidden bool) (any, *complaint) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 36500 {

@@ -82,9 +82,9 @@ func TestFlagsOnly(t *testing.T) {
 		t.Errorf("trusted networks (-want +got):\n%s", diff)
 	}
 	want := []config.Check{
-		{Name: "sql", SQL: &config.SQLCheck{Driver: "sqlite", DSN: "site.db", Query: "select 1"}, Interval: 5 * time.Second, Timeout: 2 * time.Second},
-		{Name: "sql-2", SQL: &config.SQLCheck{Driver: "sqlite", DSN: "other.db", Query: "select 1"}, Interval: 5 * time.Second, Timeout: 2 * time.Second},
-		{Name: "http", HTTP: &config.HTTPCheck{URL: "http://127.0.0.1/", Status: codes(t, "200-299")}, Interval: 5 * time.Second, Timeout: time.Minute},
+		{Name: "sql", SQL: &config.SQLCheck{Driver: "sqlite", DSN: "site.db", Query: "select 1"}, Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1},
+		{Name: "sql-2", SQL: &config.SQLCheck{Driver: "sqlite", DSN: "other.db", Query: "select 1"}, Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1},
+		{Name: "http", HTTP: &config.HTTPCheck{URL: "http://127.0.0.1/", Status: codes(t, "200-299")}, Interval: 5 * time.Second, Timeout: time.Minute, HealthyThreshold: 1, UnhealthyThreshold: 1},
 	}
 	if diff := cmp.Diff(want, a.Checks, equal); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
@@ -110,6 +110,91 @@ func TestFlagWins(t *testing.T) {
 	}
 	if got := file.Agent.Checks[1].Name; got != "tcp-2" {
 		t.Errorf("name of the flag's check = %q, want tcp-2, as the file has a tcp", got)
+	}
+}
+
+// TestGatewayFlags: flags append to lists, their own and the file's, and set switches.
+func TestGatewayFlags(t *testing.T) {
+	flags := []config.Override{
+		{Flag: "--app", Key: "agent.app", Value: "http://127.0.0.1:8000"},
+		{Flag: "--allowed-host", Key: "agent.allowed_hosts[]", Value: "mysite.com"},
+		{Flag: "--allowed-host", Key: "agent.allowed_hosts[]", Value: "self"},
+		{Flag: "--trusted-proxy", Key: "agent.trusted_proxies[]", Value: "10.0.0.0/8"},
+		{Flag: "--https-redirect", Key: "agent.https_redirect", Value: true},
+		{Flag: "--check-tcp", Key: "agent.checks[]", Value: config.Check{TCP: &config.TCPCheck{Address: "h:1"}}},
+	}
+	for _, tt := range []struct{ yaml, hosts, proxies, checks string }{
+		{"", "mysite.com, self", "[10.0.0.0/8]", "tcp app"},
+		{"agent:\n  app: unix:/run/a.sock\n  allowed_hosts: [b.example]\n  trusted_proxies: [\"::1\"]\n  https_redirect: false\n", "b.example, mysite.com, self", "[::1/128 10.0.0.0/8]", "tcp app"},
+		{"agent:\n  checks: []\n", "mysite.com, self", "[10.0.0.0/8]", "tcp"},
+		{"agent:\n  checks: [{name: web, app: }]\n", "mysite.com, self", "[10.0.0.0/8]", "web tcp"},
+	} {
+		name := "x.yaml"
+		if tt.yaml == "" {
+			name = ""
+		}
+		file, err := config.Parse(name, []byte(tt.yaml), testOptions, flags...)
+		if err != nil {
+			t.Errorf("%q: %v", tt.yaml, err)
+			continue
+		}
+		a := file.Agent
+		var checks []string
+		for _, c := range a.Checks {
+			checks = append(checks, c.Name)
+		}
+		got := []string{a.App, a.Hosts.String(), fmt.Sprint(a.TrustedProxies), strings.Join(checks, " "), fmt.Sprint(a.HTTPSRedirect)}
+		want := []string{"http://127.0.0.1:8000", tt.hosts, tt.proxies, tt.checks, "true"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.yaml, diff)
+		}
+	}
+}
+
+// TestSwitchFlags: a switch takes a bool or its text, and wins over the file either way.
+func TestSwitchFlags(t *testing.T) {
+	for _, tt := range []struct {
+		value any
+		want  bool
+	}{{true, true}, {"true", true}, {false, false}, {"false", false}} {
+		yaml := fmt.Sprintf("agent:\n  kubernetes: %t\n", !tt.want)
+		file, err := config.Parse("x", []byte(yaml), testOptions, config.Override{Flag: "--kubernetes", Key: "agent.kubernetes", Value: tt.value})
+		if err != nil {
+			t.Errorf("%#v: %v", tt.value, err)
+		} else if file.Agent.Kubernetes != tt.want {
+			t.Errorf("%#v: kubernetes is %t, want %t", tt.value, file.Agent.Kubernetes, tt.want)
+		}
+	}
+}
+
+// TestGatewayFlagProblems: each names its flag, and what a sidecar does not do is told once.
+func TestGatewayFlagProblems(t *testing.T) {
+	app := config.Override{Flag: "--app", Key: "agent.app", Value: "http://u:" + secret + "@h:1"}
+	host := config.Override{Flag: "--allowed-host", Key: "agent.allowed_hosts[]", Value: "mysite.com"}
+	star := config.Override{Flag: "--allowed-host", Key: "agent.allowed_hosts[]", Value: "*.mysite.com"}
+	proxy := config.Override{Flag: "--trusted-proxy", Key: "agent.trusted_proxies[]", Value: "x"}
+	redirect := config.Override{Flag: "--https-redirect", Key: "agent.https_redirect", Value: "yes"}
+	window := config.Override{Flag: "--window", Key: "agent.traffic.window", Value: "5s"}
+	const needsApp = "needs agent.app; write where the app listens, such as app: http://127.0.0.1:8000, or leave this out"
+	for _, tt := range []struct {
+		name  string
+		flags []config.Override
+		want  []string
+	}{
+		{"gateway", []config.Override{app, host, star, proxy, redirect}, []string{
+			`--trusted-proxy: "x" is not a network; write one such as 10.0.0.0/8, or an address`,
+			`--https-redirect: "yes" is neither true nor false; write true or false`,
+			"--app: the value holds a user name or a password; leave it out: the app gets what visitors send",
+			`--allowed-host: "*.mysite.com": write .mysite.com, which stands for mysite.com and every name below it`,
+		}},
+		{"sidecar", []config.Override{host, star, window}, []string{"--allowed-host: " + needsApp, "--window: " + needsApp}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := config.Load("", testOptions, tt.flags...)
+			if diff := cmp.Diff(tt.want, problemLines(t, err)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -142,7 +227,7 @@ func TestFlagProblems(t *testing.T) {
 		`agent.token | --token: the token holds a space or a character beyond ASCII; a bearer token is letters, digits and signs`,
 		`agent.checks[0].sql.dsn | --check-sql: the mysql DSN cannot be used: the / before the database name is missing; write mysql://user:password@host:3306/database or user:password@tcp(host:3306)/database`,
 		`agent.checks[1].http.url | --check-http: does not start with http:// or https://; write an absolute URL such as http://127.0.0.1:8000/health`,
-		`agent.checks[2] | --check: the check has nothing to ask; write one of sql, http, tcp, redis, grpc, disk, memory, exec, certificate`,
+		`agent.checks[2] | --check: the check has nothing to ask; write one of sql, http, tcp, redis, grpc, disk, memory, exec, certificate, app`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,13 +152,27 @@ func (r *report) written(key string) bool {
 	return found
 }
 
+// given gives the key itself if it was written, or else the first in it that was: flags
+// append to lists, and set keys of sections, that no file has.
+func (r *report) given(key string) (at string, found bool) {
+	if r.written(key) {
+		return key, true
+	}
+	for _, inside := range slices.Sorted(maps.Keys(r.places)) {
+		if strings.HasPrefix(inside, key+"[") || strings.HasPrefix(inside, key+".") {
+			return inside, true
+		}
+	}
+	return "", false
+}
+
 // quote gives a key's value as it may be shown.
 func (r *report) quote(key, value string) string { return quote(value, r.at(key).hidden) }
 
 // quote gives a value as it may be shown: on one line, not too long, and not at all if it
-// may be secret. An @ often follows a password.
+// may be secret.
 func quote(value string, hidden bool) string {
-	if hidden || strings.Contains(value, "@") {
+	if !mayShow(value, hidden) {
 		return "the value"
 	}
 	if runes := []rune(value); len(runes) > 60 {
@@ -165,6 +180,9 @@ func quote(value string, hidden bool) string {
 	}
 	return strconv.Quote(value)
 }
+
+// mayShow reports whether a value is no secret. An @ often follows a password.
+func mayShow(value string, hidden bool) bool { return !hidden && !strings.Contains(value, "@") }
 
 // sorted gives the problems in the order of the file, those of flags last.
 func (r *report) sorted() []Problem {

@@ -152,13 +152,13 @@ func TestDSNErrorIsCleaned(t *testing.T) {
 }
 
 // FuzzParse: whatever the file, nothing panics, problems keep the promises of
-// checkProblems, and a file without problems those of checkAccepted. The secret is put where secrets belong, so that none of them is known by
-// its place alone.
+// checkProblems, and a file without problems those of checkAccepted. The secret is put where
+// secrets belong, so that none of them is known by its place alone.
 func FuzzParse(f *testing.F) {
 	for _, file := range badFiles(f) {
 		f.Add(file.yaml)
 	}
-	for _, name := range []string{"complete.yaml", "balance.yaml", "agent.yaml"} {
+	for _, name := range []string{"complete.yaml", "balance.yaml", "agent.yaml", "gateway.yaml"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
@@ -179,8 +179,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzSecrets puts a secret into the dsn, the token, the URL, the password and the command of files that are damaged
-// elsewhere: no problem may hold it.
+// FuzzSecrets puts a secret into the dsn, the token, the URL, the password, the command and
+// the app's address of files that are damaged elsewhere: no problem may hold it.
 func FuzzSecrets(f *testing.F) {
 	f.Add("postgres", "postgres://u:", "@h/d", "\n  path: x\n")
 	f.Add("mysql", "u:", "@tcp(h:3306", "\n  token: again\n")
@@ -191,7 +191,7 @@ func FuzzSecrets(f *testing.F) {
 			t.Skip("not one quoted YAML text")
 		}
 		text := "'" + before + secret + after + "'"
-		yaml := "agent:\n  checks:\n    - sql: {driver: '" + driver + "', dsn: " + text + "}\n" +
+		yaml := "agent:\n  app: 'http://u:" + before + secret + after + "@127.0.0.1:80'\n  checks:\n    - sql: {driver: '" + driver + "', dsn: " + text + "}\n" +
 			"    - http: {url: " + text + "}\n    - redis: {password: " + text + "}\n    - exec: {command: " + text + "}\n  token: " + text + tail
 		if _, err := config.Parse("inservice.yaml", []byte(yaml), testOptions); err != nil {
 			checkProblems(t, yaml, err)

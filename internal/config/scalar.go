@@ -32,12 +32,14 @@ var byType = map[reflect.Type]scalar{
 
 // byName are the scalars that a field asks for with its parse tag.
 var byName = map[string]scalar{
-	"port":    {"traffic-port or a number from 1 to 65535", parsePort},
-	"scope":   {"instance or shared", parseScope},
-	"size":    {sizes.noun, sizes.parse},
-	"count":   {counts.noun, counts.parse},
-	"percent": {"a percentage such as 90%", parsePercent},
-	"days":    {"a number of days", parseDays},
+	"port":     {"traffic-port or a number from 1 to 65535", parsePort},
+	"scope":    {"instance or shared", parseScope},
+	"critical": {"true or false", parseCritical},
+	"size":     {sizes.noun, sizes.parse},
+	"count":    {counts.noun, counts.parse},
+	"percent":  {"a percentage such as 90%", parsePercent},
+	"share":    {"a percentage such as 10%", parseShare},
+	"days":     {"a number of days", parseDays},
 }
 
 // scalarOf gives the scalar of a field, if it is one.
@@ -93,7 +95,7 @@ func parseMatcher(text string, hidden bool) (any, *complaint) {
 	switch {
 	case err == nil:
 		return set, nil
-	case quote(text, hidden) == "the value":
+	case !mayShow(text, hidden):
 		return nil, &complaint{"the value is not a list of status codes", "write 200 or 200-299,301"}
 	}
 	message, want, _ := strings.Cut(err.Error(), "; ")
@@ -148,6 +150,15 @@ func parseScope(text string, hidden bool) (any, *complaint) {
 		return true, nil
 	}
 	return nil, &complaint{quote(text, hidden) + " is no scope", suggest(text, []string{"instance", "shared"})}
+}
+
+// parseCritical gives the opposite: the field says what is the exception.
+func parseCritical(text string, hidden bool) (any, *complaint) {
+	critical, bad := parseBool(text, hidden)
+	if bad != nil {
+		return nil, bad
+	}
+	return !critical.(bool), nil
 }
 
 // expand replaces ${NAME} in a value. It reports whether the result holds anything that

@@ -106,6 +106,8 @@ func syntaxProblem(err error, rep *report) {
 		want = "inside { } and [ ], put a value that holds ${…} in quotes"
 	case bytes.HasPrefix(bytes.TrimLeft(line, " "), []byte("\t")):
 		want = "indent with spaces, not tabs"
+	case bytes.Contains(line, []byte("*")):
+		want = "put a value that begins with * in quotes"
 	}
 	rep.addAt(at, "", message, want)
 }
@@ -136,17 +138,18 @@ func nestedTooDeeply(data []byte) bool {
 	return false
 }
 
-// notSupported names the YAML feature that a node uses and this package refuses.
-func notSupported(node ast.Node) string {
+// notSupported names the YAML feature that a node uses and this package refuses, and says
+// what to write instead.
+func notSupported(node ast.Node) (what, want string) {
 	switch node.(type) {
 	case *ast.AnchorNode:
-		return "anchors"
-	case *ast.AliasNode:
-		return "aliases"
+		return "anchors", "write the value out here"
+	case *ast.AliasNode: // *.mysite.com is one as well
+		return "aliases", "write the value out here; put one that begins with * in quotes"
 	case *ast.TagNode:
-		return "tags"
+		return "tags", "write the value out here"
 	}
-	return ""
+	return "", ""
 }
 
 // kind names a node for people.
