@@ -1,6 +1,6 @@
-// Package realserver starts real PostgreSQL, MariaDB, nginx and Redis servers
-// for tests and benches, and makes them fail the way real servers do: frozen,
-// killed, started again.
+// Package realserver starts real PostgreSQL, MariaDB, nginx, Redis and HAProxy
+// servers and a Django site for tests and benches, and makes them fail the way
+// real servers do: frozen, killed, started again.
 //
 // Each server lives in a temporary directory of its own, on a loopback port of
 // its own, and belongs to the test that started it: when the test ends, the
@@ -17,8 +17,9 @@
 // children, by process id.
 //
 // A Server may be used from several goroutines, but those of its methods that
-// can fail the test (Freeze, Thaw, Kill, Restart, CPUTime and Queries) must be
-// called from the goroutine of the test, as t.Fatal must.
+// can fail the test (Freeze, Thaw, Kill, Restart, CPUTime and Queries, and what
+// HAProxyServer and DjangoServer add) must be called from the goroutine of the
+// test, as t.Fatal must.
 package realserver
 
 import (
@@ -56,7 +57,8 @@ type TB interface {
 	Skipf(format string, args ...any)
 }
 
-// Server is one running server. Postgres, MariaDB, Nginx and Redis make it.
+// Server is one running server. Postgres, MariaDB, Nginx, Redis, HAProxy and
+// Django make it.
 type Server struct {
 	t    TB
 	kind kind
@@ -92,10 +94,10 @@ func (s *Server) Addr() string {
 }
 
 // DSN returns what a client needs to connect, with the password: a
-// postgres:// URL for PostgreSQL, a go-sql-driver/mysql DSN for MariaDB, an
-// http:// URL without a path for nginx, a redis:// URL for Redis. The password
-// is a new one for each server, so a test can look for it where it must not
-// appear.
+// postgres:// URL for PostgreSQL, a go-sql-driver/mysql DSN for MariaDB, a
+// redis:// URL for Redis, an http:// URL without a path for nginx, HAProxy and
+// Django. The password is a new one for each server, so a test can look for it
+// where it must not appear.
 func (s *Server) DSN() string { return s.kind.dsn(s) }
 
 // Freeze stops every process of the server where it stands (SIGSTOP). The
@@ -166,11 +168,12 @@ func (s *Server) Log() string {
 }
 
 // Queries returns how many statements whose first line contains match the
-// server has received since its first start; for nginx, how many requests whose
-// request line contains it. The server's own log is counted, so the figure
-// holds whatever the client believes that it sent. Preparing a statement does
-// not count, each run of it does. A statement that was answered is in the log;
-// that of nginx and of Redis may arrive there a moment after its answer.
+// server has received since its first start; for nginx, HAProxy and Django, how
+// many requests whose request line contains it. The server's own log is
+// counted, so the figure holds whatever the client believes that it sent.
+// Preparing a statement does not count, each run of it does. What a database
+// answered is in the log; what Redis or a web server answered may arrive there
+// a moment after its answer.
 func (s *Server) Queries(match string) int {
 	s.t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dir, s.kind.queryLog))

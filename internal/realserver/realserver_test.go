@@ -51,6 +51,26 @@ var clients = map[string]client{
 		question: "GET /kept HTTP",
 	},
 	"redis": {start: Redis, keep: keepRedis, ask: askRedis, question: `"get" "kept"`},
+	"haproxy": {
+		start: func(t TB) *Server {
+			return HAProxy(t, "frontend f\n bind {addr}\n http-request return status 200 content-type text/plain string kept if { path /kept }").Server
+		},
+		keep: func(context.Context, *Server) error { return nil },
+		ask: func(ctx context.Context, s *Server) error {
+			body, err := get(ctx, s.DSN()+"/kept")
+			if err == nil && body != "kept" {
+				err = fmt.Errorf("answer %q, want kept", body)
+			}
+			return err
+		},
+		question: "GET /kept HTTP",
+	},
+	"django": {
+		start:    func(t TB) *Server { return Django(t, DjangoOptions{Postgres: Postgres(t)}).Server },
+		keep:     func(context.Context, *Server) error { return nil }, // the row came with the site
+		ask:      askDjango,
+		question: "GET / HTTP",
+	},
 }
 
 func keepSQL(driver string) func(context.Context, *Server) error {
@@ -191,7 +211,7 @@ func TestServer(t *testing.T) {
 			if len(tree) == 0 {
 				return // skipped, or failed already
 			}
-			if name != "mariadb" && name != "redis" && len(tree) == 1 {
+			if n := map[string]int{"postgres": 2, "nginx": 2, "django": 3}[name]; len(tree) < n {
 				t.Errorf("the server had only the processes %v, want its children too", tree)
 			}
 			for _, pid := range tree {

@@ -1,0 +1,6 @@
+from django.db import models
+
+
+class Page(models.Model):
+    path = models.CharField(max_length=200, unique=True)
+    text = models.TextField()
