@@ -11,12 +11,13 @@ import (
 // answer is a bare answer, ready to be written.
 type answer struct {
 	code   int
+	word   string
 	body   []byte
 	length []string // the Content-Length field
 }
 
-func newAnswer(code int, body string) answer {
-	return answer{code: code, body: []byte(body), length: []string{strconv.Itoa(len(body))}}
+func newAnswer(code int, word string) answer {
+	return answer{code: code, word: word, body: []byte(word), length: []string{strconv.Itoa(len(word))}}
 }
 
 func (a answer) write(w http.ResponseWriter) {
@@ -62,13 +63,23 @@ func newDocument(s Snapshot, about Service) document {
 	if s.Draining {
 		d.Notes = append(d.Notes, "draining: this server is going away")
 	}
-	for _, r := range s.Results {
-		c := newComponent(r)
-		if c.Output != "" {
+	if s.Starting {
+		d.Notes = append(d.Notes, "starting: this server has not been in service yet, and its start-up grace goes on")
+	}
+	for i, r := range s.Results {
+		weight := weigh(s.Results, i, s.Time)
+		c := newComponent(r, weight)
+		if weight != Pass {
 			outputs = append(outputs, r.Check+": "+c.Output)
 		}
 		if r.Scope == Shared {
 			d.Notes = append(d.Notes, r.Check+" is shared by all servers: its failure does not take this one out of service")
+		}
+		if r.WarnOnly {
+			d.Notes = append(d.Notes, r.Check+" is not critical: its failure does not take this server out of service")
+		}
+		if r.Status == Fail && follows(s.Results, &r, s.Time) {
+			d.Notes = append(d.Notes, r.Check+" may follow from what all servers share: its failure does not take this one out of service for now")
 		}
 		d.Checks[r.Check+":responseTime"] = []component{c}
 	}
@@ -76,8 +87,10 @@ func newDocument(s Snapshot, about Service) document {
 	return d
 }
 
-func newComponent(r Result) component {
-	c := component{ComponentType: r.ComponentType, Status: draftStatus(r.weight())}
+// newComponent tells the output of a check that passes too, against the draft's
+// "should": a failure that is not decided yet is best known early.
+func newComponent(r Result, weight Status) component {
+	c := component{ComponentType: r.ComponentType, Status: draftStatus(weight)}
 	if !r.Time.IsZero() {
 		milliseconds := float64(r.Duration.Microseconds()) / 1000
 		c.ObservedValue, c.ObservedUnit = &milliseconds, "ms"
@@ -107,6 +120,6 @@ func writeDetails(w http.ResponseWriter, s Snapshot, about Service) {
 	header.Set("Content-Type", "application/health+json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header["Cache-Control"] = noStore
-	w.WriteHeader(bare(s.Status, s.Draining).code)
+	w.WriteHeader(s.answer().code)
 	w.Write(body)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/inservice/inservice/internal/threshold"
 )
 
 // Defaults of a [Check]'s fields.
@@ -76,7 +78,8 @@ type Check struct {
 	// registry, without a colon (the separator of health+json's keys).
 	Name string
 
-	// Run looks once and returns nil when all is well. It should return when
+	// Run looks once and returns nil when all is well, what [Degraded] makes
+	// when it is worse but still serving, or why it failed. It should return when
 	// ctx ends; if it does not, the check is failed at its timeout and is not
 	// started again until this run has returned. A panic is a failure.
 	Run func(ctx context.Context) error
@@ -93,8 +96,33 @@ type Check struct {
 	// Interval and Timeout.
 	FreshFor time.Duration
 
+	// HealthyThreshold is how many runs in a row must pass before a check that
+	// failed passes again. Zero means 1. The first result of all needs no row: a
+	// single pass is believed.
+	HealthyThreshold int
+
+	// UnhealthyThreshold is how many runs in a row must fail before the check
+	// fails. Zero means 1. A stuck run counts at its timeout and again each
+	// Interval.
+	UnhealthyThreshold int
+
 	// Scope is whose failure this check sees. Zero means Instance.
 	Scope Scope
+
+	// WarnOnly makes the check one that is told but never decides: its failure,
+	// and a result that is stale, weigh Warn, and before its first result it
+	// weighs nothing. Without it the check is critical.
+	WarnOnly bool
+
+	// FollowsShared is above zero for a check whose failure can be the consequence
+	// of a shared failure, such as one of a page that reads the shared database.
+	// All servers fail it together then, so that believing it would take all of
+	// them out, which Scope Shared is there to prevent. Its failure weighs Warn
+	// while a check of scope Shared fails, until every such check has had time to
+	// notice (it has begun and finished a run since the failure began), and for
+	// this long after the last failed run of one: as long as the failure may go on
+	// to show. Zero means that the check stands for itself.
+	FollowsShared time.Duration
 
 	// ComponentType is the health+json field of that name, such as
 	// "datastore", "component" or "system". Empty leaves the field out.
@@ -115,6 +143,11 @@ func (c Check) withDefaults() Check {
 	return c
 }
 
+// thresholds are how many results in a row change the check's status.
+func (c Check) thresholds() threshold.Policy {
+	return threshold.Policy{Healthy: c.HealthyThreshold, Unhealthy: c.UnhealthyThreshold}
+}
+
 func (c Check) validate() error {
 	var errs []error
 	if c.Run == nil {
@@ -126,8 +159,17 @@ func (c Check) validate() error {
 	if c.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("field Timeout is %v: it must be above zero, or zero for %v", c.Timeout, DefaultTimeout))
 	}
+	if c.FollowsShared < 0 {
+		errs = append(errs, fmt.Errorf("field FollowsShared is %v: it must be above zero, or zero for a check that stands for itself", c.FollowsShared))
+	}
 	if c.FreshFor < 0 {
 		errs = append(errs, fmt.Errorf("field FreshFor is %v: it must be above zero, or zero for twice the sum of interval and timeout", c.FreshFor))
+	}
+	if c.HealthyThreshold < 0 {
+		errs = append(errs, fmt.Errorf("field HealthyThreshold is %d: it must be 1 or above, or zero for 1", c.HealthyThreshold))
+	}
+	if c.UnhealthyThreshold < 0 {
+		errs = append(errs, fmt.Errorf("field UnhealthyThreshold is %d: it must be 1 or above, or zero for 1", c.UnhealthyThreshold))
 	}
 	if c.Scope != Instance && c.Scope != Shared {
 		errs = append(errs, fmt.Errorf("field Scope is %d: use Instance or Shared", c.Scope))
@@ -135,11 +177,14 @@ func (c Check) validate() error {
 	return errors.Join(errs...)
 }
 
-// validate reports every mistake in a list of checks.
-func validate(checks []Check) error {
+// validate reports every mistake in the configuration.
+func (r *Registry) validate() error {
 	var errs []error
-	seen := make(map[string]bool, len(checks))
-	for i, c := range checks {
+	if r.StartupGrace < 0 {
+		errs = append(errs, fmt.Errorf("field StartupGrace is %v: it must be above zero, or zero for none", r.StartupGrace))
+	}
+	seen := make(map[string]bool, len(r.Checks))
+	for i, c := range r.Checks {
 		if c.Name == "" {
 			errs = append(errs, fmt.Errorf("check %d has no Name: give it one, such as \"database\"", i))
 		} else if strings.Contains(c.Name, ":") {

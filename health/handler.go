@@ -10,7 +10,7 @@ import (
 
 // Handler answers GET and HEAD with the registry's verdict, on whatever path it
 // is mounted: 200 "ok" in service, 503 and one word when not ("fail",
-// "unknown" or "draining"). Any other method is answered 405.
+// "unknown", "draining" or "starting"). Any other method is answered 405.
 //
 // Strangers get only that. The results of the checks, as
 // application/health+json, are for a request that carries Token, and for one
@@ -58,43 +58,70 @@ var (
 	answerFail     = newAnswer(http.StatusServiceUnavailable, "fail")
 	answerUnknown  = newAnswer(http.StatusServiceUnavailable, "unknown")
 	answerDraining = newAnswer(http.StatusServiceUnavailable, "draining")
+	answerStarting = newAnswer(http.StatusServiceUnavailable, "starting")
+
+	answerMethod = newAnswer(http.StatusMethodNotAllowed, "method not allowed")
 )
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		newAnswer(http.StatusMethodNotAllowed, "method not allowed").write(w)
+	if refused(w, r) {
 		return
 	}
 	if h.Registry == nil {
 		answerUnknown.write(w)
 		return
 	}
-	if h.entitled(r) {
+	if h.Detailed(r) {
 		writeDetails(w, h.Registry.Snapshot(), h.Service)
 		return
 	}
-	bare(h.Registry.verdict()).write(w)
+	h.Registry.answer().write(w)
+}
+
+// refused answers requests of the wrong method.
+func refused(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	answerMethod.write(w)
+	return true
 }
 
 // bare is the answer to strangers.
-func bare(status Status, draining bool) answer {
+func bare(draining bool, v verdict) answer {
 	switch {
 	case draining:
 		return answerDraining
-	case status.InService():
+	case v.starting:
+		return answerStarting
+	case v.status.InService():
 		return answerOK
-	case status == Unknown:
+	case v.status == Unknown:
 		return answerUnknown
 	default:
 		return answerFail
 	}
 }
 
-// entitled reports whether r is to be answered with details.
-func (h *Handler) entitled(r *http.Request) bool {
+// answer is the bare answer of the snapshot's moment.
+func (s Snapshot) answer() answer {
+	return bare(s.Draining, verdict{status: s.Status, starting: s.Starting})
+}
+
+// Detailed reports whether r is answered with details: it carries Token, or comes
+// from a Trusted network and asks for them.
+func (h *Handler) Detailed(r *http.Request) bool {
 	return h.carriesToken(r) || asks(r) && h.trusts(r)
+}
+
+// Entitled reports whether details may be shown to the sender of r: it carries
+// Token or comes from a Trusted network. It is for other handlers that tell as
+// much, such as one of metrics; this Handler wants those of a trusted network to
+// ask as well.
+func (h *Handler) Entitled(r *http.Request) bool {
+	return h.carriesToken(r) || h.trusts(r)
 }
 
 func (h *Handler) carriesToken(r *http.Request) bool {
@@ -117,6 +144,11 @@ func asks(r *http.Request) bool {
 			return true
 		}
 	}
+	return asksVerbose(r)
+}
+
+// asksVerbose reports whether "verbose" is in the query.
+func asksVerbose(r *http.Request) bool {
 	return strings.Contains(r.URL.RawQuery, "verbose") && r.URL.Query().Has("verbose")
 }
 

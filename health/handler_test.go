@@ -206,3 +206,78 @@ func TestDetails(t *testing.T) {
 		}
 	})
 }
+
+// What is new to a reader of health+json stands in notes and outputs: statuses
+// stay those of the draft.
+func TestDetailsOfWhatIsUndecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var app, mail thing
+		mail.broken.Store(true)
+		r := &health.Registry{StartupGrace: time.Minute, Checks: []health.Check{
+			{Name: "app", Interval: time.Second, UnhealthyThreshold: 3, Run: app.check},
+			{Name: "mail", Interval: time.Second, WarnOnly: true, Run: mail.check},
+			{Name: "later", WarnOnly: true, Timeout: time.Minute, Run: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+		}}
+		details := func() (int, map[string]any) {
+			t.Helper()
+			request := httptest.NewRequest("GET", "/", nil)
+			request.Header.Set("Authorization", "Bearer t")
+			w := httptest.NewRecorder()
+			(&health.Handler{Registry: r, Token: "t"}).ServeHTTP(w, request)
+			var got map[string]any
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			return w.Code, got
+		}
+		notes := []any{
+			"mail is not critical: its failure does not take this server out of service",
+			"later is not critical: its failure does not take this server out of service",
+		}
+		result := func(status, at, output string) []any {
+			r := map[string]any{"status": status}
+			if at != "" {
+				r["time"], r["observedValue"], r["observedUnit"] = at, 0.0, "ms"
+			}
+			if output != "" {
+				r["output"] = output
+			}
+			return []any{r}
+		}
+
+		app.broken.Store(true)
+		start(t, r)
+		code, got := details()
+		want := map[string]any{
+			"status": "fail",
+			"notes":  append([]any{"starting: this server has not been in service yet, and its start-up grace goes on"}, notes...),
+			"output": "app: failed 1 of 3 in a row: connection refused\nmail: connection refused",
+			"checks": map[string]any{
+				"app:responseTime":   result("fail", "2000-01-01T00:00:00Z", "failed 1 of 3 in a row: connection refused"),
+				"mail:responseTime":  result("warn", "2000-01-01T00:00:00Z", "connection refused"),
+				"later:responseTime": result("pass", "", "not checked yet"),
+			},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || code != 503 {
+			t.Errorf("starting: code %d, want 503; document (-want +got):\n%s", code, diff)
+		}
+
+		for _, broken := range []bool{false, true} {
+			app.broken.Store(broken)
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		code, got = details()
+		want = map[string]any{
+			"status": "warn", "notes": notes, "output": "mail: connection refused",
+			"checks": map[string]any{
+				"app:responseTime":   result("pass", "2000-01-01T00:00:02Z", "failed 1 of 3 in a row: connection refused"),
+				"mail:responseTime":  result("warn", "2000-01-01T00:00:02Z", "connection refused"),
+				"later:responseTime": result("pass", "", "not checked yet"),
+			},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || code != 200 {
+			t.Errorf("in service: code %d, want 200; document (-want +got):\n%s", code, diff)
+		}
+	})
+}

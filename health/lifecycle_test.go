@@ -168,6 +168,8 @@ func TestRunRefusesMistakes(t *testing.T) {
 		{"colon", []health.Check{{Name: "a:b", Run: pass}}, []string{`"a:b" holds a colon`}},
 		{"durations", []health.Check{{Name: "a", Run: pass, Interval: -1, Timeout: -1, FreshFor: -1}},
 			[]string{"Interval is -1ns", "Timeout is -1ns", "FreshFor is -1ns"}},
+		{"thresholds", []health.Check{{Name: "a", Run: pass, HealthyThreshold: -1, UnhealthyThreshold: -2}},
+			[]string{"field HealthyThreshold is -1", "field UnhealthyThreshold is -2"}},
 		{"scope", []health.Check{{Name: "a", Run: pass, Scope: 7}}, []string{"Scope is 7"}},
 	}
 	for _, test := range tests {
@@ -186,6 +188,13 @@ func TestRunRefusesMistakes(t *testing.T) {
 				t.Errorf("status is %v, want one that is not in service", got)
 			}
 		})
+	}
+}
+
+func TestRunRefusesANegativeGrace(t *testing.T) {
+	r := &health.Registry{StartupGrace: -time.Second}
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "field StartupGrace is -1s") {
+		t.Errorf("Run returned %v, want an error that names the field", err)
 	}
 }
 

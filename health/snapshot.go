@@ -13,45 +13,98 @@ var ErrNotChecked = errors.New("not checked yet")
 // ErrStopped is the error of a result whose registry no longer runs.
 var ErrStopped = errors.New("no longer checked")
 
-// Result is what the last run of one check came to.
+// Result is what the last runs of one check came to.
 type Result struct {
-	Check         string        // the check's name
-	Status        Status        // Pass, Fail, or Unknown when there is none or it is stale
-	Err           error         // why the status is not Pass; nil when it is
+	Check string // the check's name
+
+	// Status is what the check's thresholds make of its runs: Pass, Warn when
+	// the last that passed was [Degraded], or Fail. It is Unknown while the runs
+	// have not decided yet and when the last is stale.
+	Status Status
+
+	// Err is what the last run said, and nil when that was all well. It may be set
+	// while Status is Pass ("failed 1 of 3 in a row: …"), and it is set while
+	// Status is Fail though the last run passed ("passed 1 of 2 in a row since: …").
+	// It is never nil when Status is not Pass.
+	Err error
+
+	Passes   int // runs in a row that passed, up to the last; zero when it failed
+	Failures int // runs in a row that failed, up to the last; zero when it passed
+
 	Scope         Scope         // the check's scope
+	WarnOnly      bool          // the check never decides, see [Check]
+	FollowsShared time.Duration // the check's field
 	ComponentType string        // the check's component type
 	Time          time.Time     // when the result was known; zero before the first
 	Duration      time.Duration // how long the run took, or has taken so far when it is stuck
 	FreshFor      time.Duration // how long after Time the result counts
+
+	failing     time.Time // when the first of the last failures in a row was known; zero before any
+	lastFailure time.Time // when the last failure was known; zero before any
+}
+
+// stale reports whether the result no longer counts at now. One that never came
+// is not stale.
+func (r Result) stale(now time.Time) bool {
+	return !r.Time.IsZero() && now.After(r.Time.Add(r.FreshFor))
 }
 
 // at returns the result as it is to be read at now: unchanged while it is
 // fresh, Unknown afterwards.
 func (r Result) at(now time.Time) Result {
-	if r.Status == Unknown || !now.After(r.Time.Add(r.FreshFor)) {
-		return r
+	if r.stale(now) {
+		age := now.Sub(r.Time).Round(time.Millisecond)
+		r.Status = Unknown
+		r.Err = fmt.Errorf("last result is %v old, it counted for %v", age, r.FreshFor)
 	}
-	age := now.Sub(r.Time).Round(time.Millisecond)
-	r.Status = Unknown
-	r.Err = fmt.Errorf("last result is %v old, it counted for %v", age, r.FreshFor)
 	return r
 }
 
-// weight is the result's part in the verdict: its status, softened when the
-// failing thing is shared.
-func (r Result) weight() Status {
-	if r.Status == Fail && r.Scope == Shared {
+// weigh returns a result's part in the verdict at now: its status, softened when
+// the failing thing is shared or follows from one that is, or when the check is
+// there to warn only.
+func weigh(results []Result, i int, now time.Time) Status {
+	r := &results[i]
+	status := r.Status
+	if r.stale(now) {
+		status = Unknown
+	}
+	switch {
+	case r.WarnOnly && r.Time.IsZero():
+		return Pass // nothing is known against it yet
+	case r.WarnOnly && !status.InService():
+		return Warn
+	case status == Fail && (r.Scope == Shared || follows(results, r, now)):
 		return Warn
 	}
-	return r.Status
+	return status
 }
 
-// judge is the verdict on results that were already read at a moment: the worst
-// of their weights. No results make Pass, since nothing is known to be wrong.
-func judge(results []Result) Status {
+// follows reports whether the failure of r can be the consequence of a shared one.
+func follows(results []Result, r *Result, now time.Time) bool {
+	if r.FollowsShared <= 0 {
+		return false
+	}
+	for i := range results {
+		s := &results[i]
+		if s.Scope != Shared || s.Time.IsZero() {
+			continue
+		}
+		unaware := s.Time.Add(-s.Duration).Before(r.failing)
+		lately := !s.lastFailure.IsZero() && !now.After(s.lastFailure.Add(r.FollowsShared))
+		if s.Status == Fail || unaware || lately {
+			return true
+		}
+	}
+	return false
+}
+
+// judge is the verdict on results at now: the worst of their weights. No results
+// make Pass, since nothing is known to be wrong.
+func judge(results []Result, now time.Time) Status {
 	verdict := Pass
-	for _, r := range results {
-		if w := r.weight(); w.severity() > verdict.severity() {
+	for i := range results {
+		if w := weigh(results, i, now); w.severity() > verdict.severity() {
 			verdict = w
 		}
 	}
@@ -64,6 +117,8 @@ type Snapshot struct {
 	Time     time.Time // the moment
 	Status   Status    // the verdict
 	Draining bool      // the server is going away; the verdict is Fail whatever the results say
+	Starting bool      // the server is in its start-up grace; the verdict is Unknown whatever the results say
+	Started  bool      // the checks have been in service once since Run began; it then stays, even while draining
 	Results  []Result  // one for each check, in the registry's order
 }
 
@@ -74,45 +129,34 @@ func (s Snapshot) Reasons() []string {
 	if s.Draining {
 		reasons = append(reasons, "draining")
 	}
-	for _, r := range s.Results {
-		if r.Status != Pass {
+	if s.Starting {
+		reasons = append(reasons, "starting")
+	}
+	for i, r := range s.Results {
+		if weigh(s.Results, i, s.Time) != Pass {
 			reasons = append(reasons, fmt.Sprintf("%s: %v", r.Check, r.Err))
 		}
 	}
 	return reasons
 }
 
-// published is what the registry's owner last made known. It is immutable.
-type published struct {
-	results []Result
-	status  Status
-	until   time.Time // the first moment at which a result turns stale; zero means never
-}
-
-// publish judges results. The slice must not be changed afterwards.
-func publish(results []Result) *published {
-	p := &published{results: results, status: judge(results)}
-	for _, r := range results {
-		if r.Status == Unknown {
+// Degraded is the share, from 0 to 1, of this server's own checks that are not
+// well in the verdict, critical or not: by how much less a balancer that knows
+// weights should send. Shared checks do not count, since they fail on all
+// servers alike. Without checks of its own it is 0.
+func (s Snapshot) Degraded() float64 {
+	own, bad := 0, 0
+	for i, r := range s.Results {
+		if r.Scope == Shared {
 			continue
 		}
-		if end := r.Time.Add(r.FreshFor); p.until.IsZero() || end.Before(p.until) {
-			p.until = end
+		own++
+		if weigh(s.Results, i, s.Time) != Pass {
+			bad++
 		}
 	}
-	return p
-}
-
-// staleAt reports whether status has to be judged anew at now.
-func (p *published) staleAt(now time.Time) bool {
-	return !p.until.IsZero() && now.After(p.until)
-}
-
-// at returns the results as they are to be read at now.
-func (p *published) at(now time.Time) []Result {
-	results := make([]Result, len(p.results))
-	for i, r := range p.results {
-		results[i] = r.at(now)
+	if own == 0 {
+		return 0
 	}
-	return results
+	return float64(bad) / float64(own)
 }

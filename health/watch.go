@@ -28,18 +28,17 @@ type watch struct {
 	updates chan<- update
 }
 
-// update is a new result on its way to the registry's owner.
+// update is what came of a run, on its way to the registry's owner.
 type update struct {
-	index  int
-	result Result
+	index int
+	run   run
 }
 
-// result makes a result of the check, known now.
-func (c Check) result(status Status, err error) Result {
-	return Result{
-		Check: c.Name, Status: status, Err: err,
-		Scope: c.Scope, ComponentType: c.ComponentType, FreshFor: c.FreshFor,
-	}
+// run is what came of one run.
+type run struct {
+	err  error         // what it returned, or why it counts as failed
+	time time.Time     // when that was known
+	took time.Duration // from its start to time
 }
 
 // loop runs the check at once and then every interval, start to start, until
@@ -64,22 +63,22 @@ func (w *watch) loop(ctx context.Context) error {
 // timeout, and when the run is stuck, again each interval with its age.
 func (w *watch) once(ctx context.Context) error {
 	begun := time.Now()
-	run, cancel := context.WithTimeout(ctx, w.check.Timeout)
+	limited, cancel := context.WithTimeout(ctx, w.check.Timeout)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- w.check.call(run) }()
+	go func() { done <- w.check.call(limited) }()
 
 	select {
 	case err := <-done:
 		if ctx.Err() != nil {
 			return nil // stopped, so the result says nothing of the thing checked
 		}
-		if run.Err() != nil {
+		if limited.Err() != nil {
 			err = fmt.Errorf("%w: nothing within %v", ErrTimeout, w.check.Timeout)
 		}
 		w.report(ctx, begun, err)
 		return nil
-	case <-run.Done():
+	case <-limited.Done():
 	}
 
 	// The run has outlived its timeout or the registry is stopping.
@@ -120,15 +119,9 @@ func (w *watch) leave(begun time.Time, done <-chan error) error {
 }
 
 func (w *watch) report(ctx context.Context, begun time.Time, err error) {
-	status := Pass
-	if err != nil {
-		status = Fail
-	}
-	r := w.check.result(status, err)
-	r.Time = time.Now()
-	r.Duration = r.Time.Sub(begun)
+	now := time.Now()
 	select {
-	case w.updates <- update{w.index, r}:
+	case w.updates <- update{w.index, run{err: err, time: now, took: now.Sub(begun)}}:
 	case <-ctx.Done():
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,11 @@ import (
 const (
 	maxMessage = 4 << 10
 	maxHeader  = 16 << 10
+
+	// maxTotal bounds all that is read of a connection, TLS included: frames such
+	// as PING are no part of an answer, and may come without end. A chain of
+	// certificates may have 256 KiB, as crypto/tls has it.
+	maxTotal = 512 << 10
 )
 
 // Server is what is asked. The zero value of each field but Address is a good
@@ -96,6 +102,7 @@ func (s Server) client() (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(security),
 		grpc.WithUserAgent("inservice-check/1.0"),
 		grpc.WithNoProxy(),
+		grpc.WithContextDialer(dial),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithMaxHeaderListSize(maxHeader),
@@ -105,6 +112,36 @@ func (s Server) client() (*grpc.ClientConn, error) {
 		options = append(options, grpc.WithAuthority(s.Authority))
 	}
 	return grpc.NewClient(target, options...)
+}
+
+// dial connects to an address as grpc hands it to a dialler: host:port, or the
+// path of a socket after "unix:///".
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(address, "unix:///"); ok {
+		network, address = "unix", path
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &bounded{Conn: conn, left: maxTotal}, nil
+}
+
+// bounded is a connection of which no more than a number of bytes is read. One
+// goroutine reads it, as grpc does.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("more than %d bytes for one answer", maxTotal)
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // subject is what was asked for.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -41,6 +42,10 @@ type Request struct {
 	// Accept says which status codes pass. Nil means 200 to 299.
 	Accept func(status int) bool
 
+	// Socket is the path of the Unix socket that the server listens on. Empty
+	// means that the URL says where it is.
+	Socket string
+
 	// Transport sends the request. Nil means one that opens a new connection
 	// for each run and verifies certificates.
 	Transport http.RoundTripper
@@ -65,12 +70,11 @@ func (r Request) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	transport := r.Transport
-	if transport == nil {
-		transport = fresh
-	}
 	what := "GET " + bare(request.URL)
-	response, err := transport.RoundTrip(request)
+	if r.Socket != "" {
+		what += " on " + r.Socket
+	}
+	response, err := r.transport().RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -85,6 +89,21 @@ func (r Request) Run(ctx context.Context) error {
 		return fmt.Errorf("%s: the answer broke off: %w", what, err)
 	}
 	return nil
+}
+
+func (r Request) transport() http.RoundTripper {
+	switch {
+	case r.Transport != nil:
+		return r.Transport
+	case r.Socket != "":
+		t := fresh.Clone()
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", r.Socket)
+		}
+		return t // it keeps no connection, so nothing is left of it
+	default:
+		return fresh
+	}
 }
 
 func (r Request) request(ctx context.Context) (*http.Request, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,4 +167,30 @@ func ExampleGet() {
 	err := check.Run(context.Background())
 	fmt.Println(strings.ReplaceAll(err.Error(), server.URL, "http://app"))
 	// Output: GET http://app/ answered 404 Not Found
+}
+
+// A server on a Unix socket is asked like any other.
+func TestUnixSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "app.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 1)
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.Host + r.URL.Path
+	})}}
+	server.Start()
+	defer server.Close()
+	r := httpcheck.Request{URL: "http://localhost/up", Host: "mysite.example", Socket: socket}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-asked; got != "mysite.example/up" {
+		t.Errorf("it was asked for %q", got)
+	}
+	server.Close()
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "GET http://localhost/up on "+socket) {
+		t.Errorf("a dead socket gave %v, want an error that names it", err)
+	}
 }

@@ -113,3 +113,13 @@ func TestExhaustedPoolShows(t *testing.T) {
 		t.Errorf("the check failed with a connection to be had: %v", err)
 	}
 }
+
+// Their drivers read what is left of an answer when it is closed.
+func TestAnswerOfAServerWithoutEnd(t *testing.T) {
+	t.Run("postgres", func(t *testing.T) {
+		endsInTime(t, open(t, "postgres", realserver.Postgres(t)), "select generate_series(1, 1000000000000)")
+	})
+	t.Run("mysql", func(t *testing.T) {
+		endsInTime(t, open(t, "mysql", realserver.MariaDB(t)), "select seq from seq_1_to_1000000000000")
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -56,6 +57,32 @@ func TestQuery(t *testing.T) {
 	if err := sqlcheck.Query(db, "select n from orders")(t.Context()); !errors.Is(err, sqlcheck.ErrNoRow) {
 		t.Errorf("no row gave %v, want ErrNoRow", err)
 	}
+}
+
+// endsInTime fails the test unless a query whose answer has no end is ended by
+// the context, and the pool is of use afterwards.
+func endsInTime(t *testing.T, db *sql.DB, endless string) {
+	t.Helper()
+	db.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- sqlcheck.Query(db, endless)(ctx) }()
+	select {
+	case err := <-ended:
+		if err == nil || ctx.Err() == nil {
+			t.Errorf("error is %v, the context's %v; want the check to fail by its context", err, ctx.Err())
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the check goes on after its time")
+	}
+	if err := sqlcheck.Query(db, "")(t.Context()); err != nil {
+		t.Errorf("the next check failed: %v", err)
+	}
+}
+
+func TestAnswerWithoutEnd(t *testing.T) {
+	endsInTime(t, sqlite(t), "with recursive r(n) as (select 1 union all select n + 1 from r) select n from r")
 }
 
 func TestQueryGivesItsConnectionBack(t *testing.T) {

@@ -49,6 +49,10 @@ func TestPackageDocs(t *testing.T) {
 // imports one has asked for it.
 var speaksByLibrary = []string{"health/grpccheck"}
 
+// behindPublic are the inner packages that public ones are made of. They come with
+// the module and pull nothing themselves. The list is short on purpose.
+var behindPublic = []string{"internal/threshold", "internal/linelimit"}
+
 // TestPublicPackagesPullNothing builds a program that uses every other public
 // package and requires this module alone.
 func TestPublicPackagesPullNothing(t *testing.T) {
@@ -69,8 +73,8 @@ func TestPublicPackagesPullNothing(t *testing.T) {
 		if !own && imported != consumer {
 			t.Errorf("a program that uses %v must be built with %s", public, imported)
 		}
-		if own && !slices.Contains(public, name) {
-			t.Errorf("%v need %s, which is not public", public, name)
+		if own && !slices.Contains(public, name) && !slices.Contains(behindPublic, name) {
+			t.Errorf("%v need %s, which is neither public nor in behindPublic", public, name)
 		}
 	}
 }
