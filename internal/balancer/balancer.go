@@ -25,8 +25,8 @@
 // these either, stop sending clients here first.
 //
 // Towards clients it speaks HTTP/1.1 with these bounds: 10 seconds for a request's
-// header, 64 KiB for its size (above it, 431), and 75 seconds for a connection
-// without a request. There is none on how long a body may take in all, for
+// header, 64 KiB for its size (above it, 431), 16 KiB for its target (above it,
+// 414), and 75 seconds for a connection without a request. There is none on how long a body may take in all, for
 // uploads and event streams last as long as they last; see package proxy for
 // pauses in them.
 package balancer
@@ -43,6 +43,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/inservice/inservice/internal/front"
 	"github.com/inservice/inservice/internal/monitor"
 	"github.com/inservice/inservice/internal/pool"
 	"github.com/inservice/inservice/internal/probe"
@@ -115,8 +116,8 @@ type Balancer struct {
 	OnEvent func(group string, e monitor.Event)
 
 	// Both are set by Open and do not change after it.
-	groups map[string]*group
-	fronts []*front
+	groups    map[string]*group
+	entrances []entrance
 
 	ran atomic.Bool
 }
@@ -137,18 +138,18 @@ func (b *Balancer) Open() error {
 	for _, g := range b.Groups {
 		groups[g.Name] = newGroup(b, g)
 	}
-	var fronts []*front
+	var entrances []entrance
 	for _, l := range b.Listeners {
-		socket, err := net.Listen("tcp", l.Address)
+		socket, err := front.Listen(context.Background(), l.Address)
 		if err != nil {
-			for _, f := range fronts {
-				f.socket.Close()
+			for _, e := range entrances {
+				e.front.Socket.Close()
 			}
 			return fmt.Errorf("balancer: can't listen on %s for target group %q; stop what uses that address or choose another: %w", l.Address, l.Group, err)
 		}
-		fronts = append(fronts, newFront(socket, groups[l.Group], b.log()))
+		entrances = append(entrances, newEntrance(socket, groups[l.Group], b.log()))
 	}
-	b.groups, b.fronts = groups, fronts
+	b.groups, b.entrances = groups, entrances
 	return nil
 }
 
@@ -156,8 +157,8 @@ func (b *Balancer) Open() error {
 // that were taken for port 0. It is empty before Open.
 func (b *Balancer) Addrs() []net.Addr {
 	var addrs []net.Addr
-	for _, f := range b.fronts {
-		addrs = append(addrs, f.socket.Addr())
+	for _, e := range b.entrances {
+		addrs = append(addrs, e.front.Socket.Addr())
 	}
 	return addrs
 }
@@ -192,7 +193,7 @@ func (b *Balancer) Run(ctx context.Context) error {
 	defer stopServing()
 
 	var probers, servers sync.WaitGroup
-	errs := make(chan error, len(b.groups)+len(b.fronts))
+	errs := make(chan error, len(b.groups)+len(b.entrances))
 	for _, g := range b.groups {
 		probers.Go(func() {
 			if err := g.monitor.Run(probing); err != nil {
@@ -201,10 +202,10 @@ func (b *Balancer) Run(ctx context.Context) error {
 			}
 		})
 	}
-	for _, f := range b.fronts {
+	for _, e := range b.entrances {
 		servers.Go(func() {
-			if err := f.run(serving, b.partingTime(), b.drainTimeout()); err != nil {
-				errs <- fmt.Errorf("balancer: listener %s: %w", f.socket.Addr(), err)
+			if err := e.run(serving, b.partingTime(), b.drainTimeout()); err != nil {
+				errs <- fmt.Errorf("balancer: listener %s: %w", e.front.Socket.Addr(), err)
 				stopServing()
 			}
 		})

@@ -72,6 +72,17 @@ func (g Group) probeOf(t Target) probe.Probe {
 	return p
 }
 
+// await returns when requests may be sent to the group, or when ctx ends.
+func (g *group) await(ctx context.Context) {
+	timeout := time.NewTimer(g.probeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-g.ready:
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+}
+
 // forwarded is told of every request that was sent to a target.
 func (g *group) forwarded(o proxy.Observation) {
 	if o.Failed() {

@@ -38,7 +38,7 @@ func TestRunWaitsForProbes(t *testing.T) {
 			},
 		})
 		b.groups = map[string]*group{"web": g}
-		b.fronts = []*front{newFront(socket, g, b.Log)}
+		b.entrances = []entrance{newEntrance(socket, g, b.Log)}
 
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -93,13 +93,13 @@ func TestListenerBreaks(t *testing.T) {
 	if err := b.Open(); err != nil {
 		t.Fatal(err)
 	}
-	broken := b.fronts[1].socket
+	broken := b.entrances[1].front.Socket
 	broken.Close()
 	err := b.Run(t.Context())
 	if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), broken.Addr().String()) {
 		t.Errorf("Run = %v, want an error about %s", err, broken.Addr())
 	}
-	if c, err := net.Dial("tcp", b.fronts[0].socket.Addr().String()); err == nil {
+	if c, err := net.Dial("tcp", b.entrances[0].front.Socket.Addr().String()); err == nil {
 		c.Close()
 		t.Error("the other listener still accepts")
 	}
