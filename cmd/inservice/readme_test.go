@@ -12,10 +12,10 @@ import (
 	"github.com/inservice/inservice/internal/dsn"
 )
 
-// blocks are the README's code blocks of one language.
-func blocks(t *testing.T, language string) []string {
+// blocks are a page's code blocks of one language.
+func blocks(t *testing.T, page, language string) []string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,20 +24,22 @@ func blocks(t *testing.T, language string) []string {
 		found = append(found, match[1])
 	}
 	if len(found) == 0 {
-		t.Fatalf("the README has no block of %s", language)
+		t.Fatalf("%s has no block of %s", page, language)
 	}
 	return found
 }
 
-func TestREADMEConfigurationIsValid(t *testing.T) {
+func TestConfigurationInDocsIsValid(t *testing.T) {
 	environment := map[string]string{"HEALTH_TOKEN": "t", "DATABASE_URL": "postgres://app:pw@db.example/site"}
 	options := config.Options{
 		CheckDSN: dsn.Check, DriverOf: dsn.Driver,
 		Getenv: func(name string) (string, bool) { value, found := environment[name]; return value, found },
 	}
-	for _, block := range blocks(t, "yaml") {
-		if _, err := config.Parse("README.md", []byte(block), options); err != nil {
-			t.Errorf("%v\n%s", err, block)
+	for _, page := range []string{"README.md", "docs/agent.md"} {
+		for _, block := range blocks(t, page, "yaml") {
+			if _, err := config.Parse(page, []byte(block), options); err != nil {
+				t.Errorf("%v\n%s", err, block)
+			}
 		}
 	}
 }
@@ -59,7 +61,7 @@ func TestREADMEProblemsAreReal(t *testing.T) {
 		t.Fatal("the file is valid")
 	}
 	shown := ""
-	for _, block := range blocks(t, "console") {
+	for _, block := range blocks(t, "README.md", "console") {
 		if strings.Contains(block, "config validate") {
 			shown = block
 		}
@@ -91,7 +93,7 @@ func main() {
 	var ctx context.Context
 	var db *sql.DB
 	mux := http.NewServeMux()
-	` + blocks(t, "go")[0] + `
+	` + blocks(t, "README.md", "go")[0] + `
 }
 `
 	file := filepath.Join(t.TempDir(), "main.go")

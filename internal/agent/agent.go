@@ -1,21 +1,24 @@
 // Package agent is the target side as a process: it runs checks and answers a
-// load balancer's health check from their results.
+// load balancer's health check from their results. With a [gateway.Gateway] it
+// stands in front of the app and forwards everything else to it.
 //
 // What it guarantees: a probe of the health path is answered whatever its Host,
-// with GET and HEAD, with and without a trailing slash; an answer runs no check;
-// when it is told to end, the answer turns red first and is still given for
-// DrainTimeout, so that load balancers learn of it before the door is shut.
+// even without one, with GET, HEAD and OPTIONS, with and without a trailing slash;
+// an answer runs no check; nobody else gets past the gateway's rules. The other
+// tongues (gRPC, HAProxy's agent check, an open port, systemd) speak of the same
+// snapshot.
 //
-// What it can't do is net/http's doing: an HTTP/1.1 request without any Host, or
-// with one that is no host, is refused with 400 before it gets here (RFC 9112,
-// section 3.2, asks for that). A prober that sends such requests must be told to
-// use HTTP/1.0 or to name a host.
+// When it is told to end, the answer turns red first. The agent goes on serving
+// until everybody who asks has fetched as many red answers as it takes to be
+// believed and visitors have stopped coming, or until DrainTimeout. Then each
+// answer ends its connection for a moment, and then the door is shut.
 //
-// Open and Run are called once, in that order, by one goroutine. Addr, Snapshot
-// and ServeHTTP may be called from any goroutine once Open has returned.
+// Open and Run are called once, in that order, by one goroutine. The other
+// methods may be called from any goroutine once Open has returned.
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,22 +26,38 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/internal/askers"
+	"github.com/inservice/inservice/internal/doorman"
+	"github.com/inservice/inservice/internal/front"
+	"github.com/inservice/inservice/internal/gateway"
+	"github.com/inservice/inservice/internal/lbprofile"
+	"github.com/inservice/inservice/internal/linelimit"
+	"github.com/inservice/inservice/internal/metrics"
+	"github.com/inservice/inservice/internal/tongue"
+	"github.com/inservice/inservice/internal/traffic"
+	"github.com/inservice/inservice/ownaddr"
 )
 
-// Limits of the agent's server. A probe is one short request, so they are tight:
-// whoever is slower or larger is not a load balancer.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second
-	writeTimeout      = 10 * time.Second
-	idleTimeout       = 2 * time.Minute // above the usual intervals, for probes that keep their connection
-	maxHeaderBytes    = 16 << 10
-	closeTimeout      = 2 * time.Second // for answers under way when draining is over
+	// ownAnswer bounds how long a client may take to read an answer of ours.
+	ownAnswer = 10 * time.Second
+	// parting is how long each answer ends its connection before the door is shut:
+	// busy clients use each of their connections within a second.
+	partingTime = time.Second
+	// closeTimeout is for what is under way when the drain timeout has passed.
+	closeTimeout = 2 * time.Second
 )
+
+// DefaultUnhealthyThreshold is for askers that are not recognised: more than any
+// common balancer's own default (AWS and Google 2, HAProxy and Kubernetes 3).
+const DefaultUnhealthyThreshold = 3
 
 // Agent is one agent. Set the fields, then call Open and Run.
 type Agent struct {
@@ -53,26 +72,73 @@ type Agent struct {
 	// agent runs, and Run says so in the log.
 	Checks []health.Check
 
+	// StartupGrace is the field of [health.Registry].
+	StartupGrace time.Duration
+
 	// Token and TrustedNetworks say who gets details, as the fields of
 	// [health.Handler]. Zero means nobody.
 	Token           string
 	TrustedNetworks []netip.Prefix
 
-	// DrainTimeout is how long red answers are given before the agent closes.
+	// Gateway forwards what is not the health check. Run closes it. Nil means a
+	// sidecar: everything else is 404.
+	Gateway *gateway.Gateway
+
+	// Own finds this machine's addresses while the agent runs. Nil finds none.
+	Own *ownaddr.Finder
+
+	// Kubernetes has /livez, /readyz and /startupz answered on Listen too. In front
+	// of an app these paths are the app's, unless they are meant.
+	Kubernetes bool
+
+	// Addresses of the other tongues, as Listen. Empty means none.
+	Admin string // the trusted side, over HTTP: /metrics and the details of the checks, for whoever can connect
+	GRPC  string // grpc.health.v1
+	Words string // HAProxy's agent check
+	Port  string // open only while in service
+
+	// Weights has the words for HAProxy lower the server's weight while it is
+	// degraded; see [tongue.AgentCheck] for what HAProxy's side needs.
+	Weights bool
+
+	// Control is the unix socket for `inservice agent drain`. Empty means none.
+	Control string
+
+	// Systemd tells the service manager. Nil tells nobody.
+	Systemd *tongue.Systemd
+
+	// UnhealthyThreshold is how many red answers in a row it takes until an asker
+	// that is not recognised is taken to have learnt of it. Zero means
+	// [DefaultUnhealthyThreshold].
+	UnhealthyThreshold int
+
+	// DrainTimeout bounds how long red answers are given before the agent closes.
 	// Zero closes at once.
 	DrainTimeout time.Duration
+
+	// Version is this program's, for details and metrics.
+	Version string
 
 	// Log gets failures and changes. Nil discards them.
 	Log *slog.Logger
 
 	registry health.Registry
 	handler  health.Handler
-	path     string // without trailing slash, so "" for the root
+	herald   tongue.Herald
+	metrics  *metrics.Metrics
+	askers   askers.Table
+	lines    linelimit.Limit // of questions
+	path     string          // without trailing slash, so "" for the root
 	listener net.Listener
+	others   []other   // what else is bound, by Open
+	began    time.Time // set by Run before anything runs
+
+	mu      sync.Mutex
+	drained time.Time // guarded by mu; since when the answer is red on purpose, zero if it is not
 }
 
-// Open binds the address. A busy port is an error. Nothing is started, so
-// connections wait in the kernel until Run.
+// Open binds all addresses. A busy port is an error, after which nothing is
+// bound. Nothing is started, so connections wait in the kernel until Run.
 func (a *Agent) Open() error {
 	if !strings.HasPrefix(a.Path, "/") || strings.Contains(a.Path, "//") || strings.ContainsAny(a.Path, "%?#") {
 		return fmt.Errorf("the health path is %q: it must begin with one slash and be written plainly, such as /health_check", a.Path)
@@ -81,25 +147,85 @@ func (a *Agent) Open() error {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
 	a.path = strings.TrimRight(a.Path, "/")
-	a.registry.Checks = a.Checks
-	a.registry.OnResult = newJournal(a.Log).result
-	a.registry.OnChange = a.changed
-	a.handler = health.Handler{Registry: &a.registry, Token: a.Token, Trusted: a.TrustedNetworks}
+	if a.Gateway != nil {
+		if err := a.Gateway.Open(); err != nil {
+			return fmt.Errorf("the gateway: %w", err)
+		}
+	}
+	a.prepare()
 
-	listener, err := net.Listen("tcp", a.Listen)
+	listener, err := front.Listen(context.Background(), a.Listen)
 	if err != nil {
 		return fmt.Errorf("the agent can't listen: %w", err)
 	}
 	a.listener = listener
+	if err := a.openOthers(); err != nil {
+		return errors.Join(err, a.Close())
+	}
 	return nil
 }
 
-// Close gives up an opened address without Run. After Run it does nothing.
-func (a *Agent) Close() error {
-	if a.listener == nil {
-		return nil
+// prepare makes what reads the registry.
+func (a *Agent) prepare() {
+	journal := newJournal(a.Log)
+	a.registry.Checks = a.Checks
+	a.registry.StartupGrace = a.StartupGrace
+	a.handler = health.Handler{
+		Registry: &a.registry, Token: a.Token, Trusted: a.TrustedNetworks, Service: health.Service{Version: a.Version},
 	}
-	if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	a.herald.Snapshot = a.registry.Snapshot
+	a.askers.Unhealthy = a.unhealthyThreshold
+	sources := metrics.Sources{Snapshot: a.registry.Snapshot, Version: a.Version, Askers: a.knownAskers}
+	if g := a.Gateway; g != nil {
+		sources.Visitors = func() uint64 { return g.Stats().Requests }
+		sources.Refused = func() uint64 { return g.Stats().Refused }
+		if g.Traffic != nil {
+			a.registry.Checks = append(slices.Clone(a.Checks), g.Check())
+			sources.Traffic = func() traffic.Verdict { return g.Stats().Traffic }
+		}
+	}
+	a.metrics = metrics.New(sources)
+	a.registry.OnResult = func(r health.Result) {
+		journal.result(r)
+		a.metrics.Result(r)
+	}
+	a.registry.OnChange = func(was health.Status, now health.Snapshot) {
+		a.changed(was, now)
+		a.herald.Nudge()
+	}
+}
+
+// unhealthyThreshold is how many red answers take a server out of service there.
+func (a *Agent) unhealthyThreshold(balancer string) int {
+	switch balancer {
+	case "uptimerobot", "gatus", "blackbox", "cloudflare-healthchecks":
+		return 0 // they tell people and send nobody here
+	}
+	if p, known := lbprofile.Lookup(balancer); known && p.Unhealthy > 0 {
+		return p.Unhealthy
+	}
+	return cmp.Or(a.UnhealthyThreshold, DefaultUnhealthyThreshold)
+}
+
+func (a *Agent) knownAskers() []askers.Asker { return a.askers.List(time.Now()) }
+
+// Close gives up what Open has bound, without Run. After Run it does nothing.
+func (a *Agent) Close() error {
+	var errs []error
+	if a.listener != nil {
+		errs = append(errs, a.listener.Close())
+	}
+	for _, o := range a.others {
+		if o.listener != nil {
+			errs = append(errs, o.listener.Close())
+		}
+	}
+	for i, err := range errs {
+		if errors.Is(err, net.ErrClosed) {
+			errs[i] = nil
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing the agent: %w", err)
 	}
 	return nil
@@ -111,94 +237,124 @@ func (a *Agent) Addr() net.Addr { return a.listener.Addr() }
 // Snapshot is everything the agent knows now.
 func (a *Agent) Snapshot() health.Snapshot { return a.registry.Snapshot() }
 
-// Run answers until ctx ends, then drains and closes. It returns when everything
+// Drain turns the answer red, and leaves it so until Undrain. Requests are
+// served as before.
+func (a *Agent) Drain() {
+	a.mu.Lock()
+	if a.drained.IsZero() {
+		a.drained = time.Now()
+	}
+	a.mu.Unlock()
+	a.registry.Drain()
+	a.herald.Nudge()
+}
+
+// Undrain takes Drain back: the answer is that of the checks again.
+func (a *Agent) Undrain() {
+	a.mu.Lock()
+	a.drained = time.Time{}
+	a.mu.Unlock()
+	a.registry.Undrain()
+	a.herald.Nudge()
+}
+
+// drainedSince is when Drain was called; zero if the agent does not drain.
+func (a *Agent) drainedSince() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.drained
+}
+
+// Run answers until ctx ends, then leaves and closes. It returns when everything
 // it started has ended. Its error is a mistake in the checks, a server that
 // failed, or a check that could not be stopped.
 func (a *Agent) Run(ctx context.Context) error {
-	// Checks and server go on while draining, so they end by a context of their own.
-	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer stop(nil)
+	a.began = time.Now()
+	// All goes on while the agent drains, so it ends by a context of its own.
+	c := newCrew(context.WithoutCancel(ctx))
+	serving, shut := context.WithCancel(c.ctx)
+	defer shut()
 
-	checked := make(chan error, 1)
-	go func() {
-		err := a.registry.Run(serving)
-		stop(err) // a registry that refuses to run must not leave a server that never turns green
-		checked <- err
-	}()
-
-	server := &http.Server{
-		Handler:           a,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		// Otherwise net/http answers "OPTIONS *" with 200 by itself: a probe that can't fail.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+	c.start(a.registry.Run) // a registry that refuses to run must not leave a server that never turns green
+	c.start(func(ctx context.Context) error { a.herald.Run(ctx); return nil })
+	if a.Own != nil {
+		c.start(a.Own.Run)
 	}
-	served := make(chan error, 1)
-	go func() {
-		err := server.Serve(a.listener)
-		stop(err)
-		served <- err
-	}()
+	for _, o := range a.others {
+		c.start(o.run)
+	}
+	closed := make(chan struct{})
+	c.startWith(serving, func(ctx context.Context) error {
+		defer close(closed)
+		return a.serve(ctx)
+	})
 
-	a.Log.Info("agent answers", "address", a.listener.Addr().String(), "path", a.Path, "checks", len(a.Checks))
-	if len(a.Checks) == 0 {
+	a.Log.Info("agent answers", "address", a.listener.Addr().String(), "path", a.Path, "checks", len(a.registry.Checks))
+	if len(a.registry.Checks) == 0 {
 		a.Log.Warn("no check is configured: the answer proves only that the agent runs", "hint", "add some under agent.checks")
 	}
 	select {
 	case <-ctx.Done():
-		a.drain(serving)
-	case <-serving.Done():
+		if a.Systemd != nil {
+			a.Systemd.Stopping()
+		}
+		a.leave(c.ctx.Done())
+	case <-c.ctx.Done():
 	}
-
-	stop(nil)
-	a.close(server)
-	serveErr := <-served
-	if errors.Is(serveErr, http.ErrServerClosed) {
-		serveErr = nil
+	shut()
+	<-closed
+	err := c.dismiss()
+	if a.Gateway != nil {
+		a.Gateway.Close()
 	}
-	return errors.Join(<-checked, serveErr)
+	return err
 }
 
-// drain turns the answer red and gives it for DrainTimeout.
-func (a *Agent) drain(serving context.Context) {
-	a.registry.Drain()
-	if a.DrainTimeout <= 0 {
-		return
+// serve answers on the main listener until ctx ends, and then lets what is under
+// way finish within what is left of the drain timeout.
+func (a *Agent) serve(ctx context.Context) error {
+	f := &front.Front{
+		Socket:            a.listener,
+		Handler:           a,
+		Doorman:           &doorman.Doorman{Path: a.Path, Answer: a.atDoor},
+		Log:               a.Log,
+		ReadHeaderTimeout: readHeaderTimeout,
 	}
-	a.Log.Info("draining: the answer is red until the agent closes; a second signal ends it at once", "drain_timeout", a.DrainTimeout.String())
-	timer := time.NewTimer(a.DrainTimeout)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-serving.Done():
-	}
+	return f.Run(ctx, min(partingTime, a.DrainTimeout), max(closeTimeout, a.DrainTimeout))
 }
 
-// close lets answers under way finish, for a bounded time.
-func (a *Agent) close(server *http.Server) {
-	patience, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
-		server.Close() // whoever still reads a dozen bytes after two seconds is cut off
-	}
-}
-
-// ServeHTTP answers the health path, and 404 on any other.
+// ServeHTTP answers what the doorman has let in.
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		// Keeping the connection would mean to wait for a body that a probe has no
-		// use for, and that may never come, before the answer goes out.
-		w.Header().Set("Connection", "close")
+	if r.ProtoMajor == 1 {
+		// The proxy renews the deadline for what it forwards, and leaves an old one
+		// behind on the connection. A writer without deadlines gets none.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(ownAnswer))
 	}
-	if p := r.URL.Path; p != a.path && p != a.path+"/" {
+	switch p := r.URL.Path; {
+	case a.isHealth(r):
+		a.atDesk(w, r)
+	case a.Kubernetes && p == "/livez":
+		a.handler.Livez().ServeHTTP(w, r)
+	case a.Kubernetes && p == "/readyz":
+		a.handler.Readyz().ServeHTTP(w, r)
+	case a.Kubernetes && p == "/startupz":
+		a.handler.Startupz().ServeHTTP(w, r)
+	case a.Gateway != nil:
+		a.Gateway.ServeHTTP(w, r)
+	case p == "/metrics" && a.handler.Entitled(r):
+		a.metrics.ServeHTTP(w, r)
+	default:
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close")
+		}
 		http.Error(w, "not found", http.StatusNotFound)
-		return
 	}
-	a.handler.ServeHTTP(w, r)
+}
+
+// isHealth reports whether r asks for the health path, written plainly: another
+// spelling of it is the app's.
+func (a *Agent) isHealth(r *http.Request) bool {
+	return r.URL.RawPath == "" && (r.URL.Path == a.path || r.URL.Path == a.path+"/")
 }
 
 func (a *Agent) changed(was health.Status, now health.Snapshot) {

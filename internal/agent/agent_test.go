@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/internal/front"
 	"github.com/inservice/inservice/internal/memnet"
 )
 
@@ -109,7 +110,11 @@ func TestAnswersWhatBalancersSend(t *testing.T) {
 		{"absolute form", well, "GET http://a/health_check HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
 		{"HEAD", well, "HEAD /health_check HTTP/1.1\r\nHost: a\r\n\r\n", 200, ""},
 		{"POST", well, "POST /health_check HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405, "method not allowed"},
-		{"OPTIONS of the path (HAProxy)", well, "OPTIONS /health_check HTTP/1.0\r\n\r\n", 405, "method not allowed"},
+		{"OPTIONS of the path (HAProxy)", well, "OPTIONS /health_check HTTP/1.0\r\nconnection: close\r\n\r\n", 200, "ok"},
+		{"OPTIONS with a query", well, "OPTIONS /health_check?x HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ok"},
+		{"no Host in HTTP/1.1 (Hetzner, HAProxy)", well, "GET /health_check HTTP/1.1\r\n\r\n", 200, "ok"},
+		{"no version (F5)", well, "GET /health_check\r\n\r\n", 200, "ok"},
+		{"another spelling of the path", well, "GET /health%5Fcheck HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
 		{"OPTIONS of the server (Apache)", well, "OPTIONS * HTTP/1.0\r\n\r\n", 404, "not found\n"},
 		{"other path", well, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
 		{"longer path", well, "GET /health_checks HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not found\n"},
@@ -150,7 +155,7 @@ func TestAnswersBeforeABodyThatNeverComes(t *testing.T) {
 	if response.StatusCode != 200 || body != "ok" || !response.Close {
 		t.Errorf("answer is %d %q, close %t; want 200 ok and the connection closed", response.StatusCode, body, response.Close)
 	}
-	if took := time.Since(begun); took >= readTimeout {
+	if took := time.Since(begun); took >= ownAnswer {
 		t.Errorf("the answer took %v", took)
 	}
 }
@@ -159,7 +164,7 @@ func TestAnswersBeforeABodyThatNeverComes(t *testing.T) {
 func TestLimits(t *testing.T) {
 	a := &Agent{Path: "/health_check", Checks: []health.Check{{Name: "c", Run: pass}}}
 	run(t, a)
-	large := "GET /health_check HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes) + "\r\n\r\n"
+	large := "GET /health_check HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2*front.DefaultMaxHeaderBytes) + "\r\n\r\n"
 	if response, _ := exchange(t, a.Addr().String(), large); response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a large header was answered %d, want 431", response.StatusCode)
 	}
@@ -242,62 +247,99 @@ func TestCloseGivesTheAddressBack(t *testing.T) {
 	again.Close()
 }
 
-// Invariant 11: red first, serving on, then closed.
+// Invariant 11: red first, serving on until those who ask know, then closed.
 func TestDrainsBeforeItCloses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var network memnet.Network
-		listener, err := network.Listen("agent:80")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var stopped atomic.Bool
-		a := &Agent{Listen: "127.0.0.1:0", Path: "/health_check", DrainTimeout: 15 * time.Second, Checks: []health.Check{{
-			Name: "database", Run: func(context.Context) error {
-				if stopped.Load() {
-					t.Error("a check ran after the agent had closed")
-				}
-				return nil
-			},
-		}}}
-		if err := a.Open(); err != nil {
-			t.Fatal(err)
-		}
-		a.Close()
-		a.listener = listener // so that the bubble's clock is the only one
-		client := &http.Client{Transport: &http.Transport{DialContext: network.Dial, DisableKeepAlives: true}}
-		ask := func() string {
-			response, err := client.Get("http://agent:80/health_check")
-			if err != nil {
-				return "refused"
+	for _, test := range []struct {
+		name  string
+		every time.Duration // between an asker's questions
+		lasts time.Duration // from the order to end to the closed door
+		want  []string      // the answers from the order on, and then closed
+	}{
+		{"until the asker knows", time.Second, 3 * time.Second, []string{"503 draining", "503 draining", "503 draining", "refused"}},
+		{"but no longer than the timeout", 8 * time.Second, 15 * time.Second, []string{"503 draining", "503 draining", "refused"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { drains(t, test.every, test.lasts, test.want) })
+		})
+	}
+}
+
+func drains(t *testing.T, every, lasts time.Duration, want []string) {
+	var network memnet.Network
+	listener, err := network.Listen("agent:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stopped atomic.Bool
+	a := &Agent{Listen: "127.0.0.1:0", Path: "/health_check", DrainTimeout: 15 * time.Second, Checks: []health.Check{{
+		Name: "database", Run: func(context.Context) error {
+			if stopped.Load() {
+				t.Error("a check ran after the agent had closed")
 			}
-			defer response.Body.Close()
-			body, _ := io.ReadAll(response.Body)
-			return response.Status[:3] + " " + string(body)
+			return nil
+		},
+	}}}
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	a.listener = listener // so that the bubble's clock is the only one
+	client := &http.Client{Transport: &http.Transport{DialContext: network.Dial, DisableKeepAlives: true}}
+	ask := func() string {
+		response, err := client.Get("http://agent:80/health_check")
+		if err != nil {
+			return "refused"
 		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		return response.Status[:3] + " " + string(body)
+	}
 
-		ctx, term := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- a.Run(ctx) }()
-		synctest.Wait()
-		got := []string{ask()}
-		term()
-		synctest.Wait()
-		got = append(got, ask())
-		time.Sleep(a.DrainTimeout - time.Millisecond)
-		got = append(got, ask())
-		time.Sleep(time.Millisecond)
-		if err := <-ended; err != nil {
-			t.Errorf("Run returned %v", err)
+	ctx, term := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	synctest.Wait()
+	for range 4 {
+		if got := ask(); got != "200 ok" {
+			t.Errorf("before the end the answer is %q", got)
 		}
-		stopped.Store(true)
+		time.Sleep(every)
+	}
+	term()
+	begun := time.Now()
+	var got []string
+	for len(got) < 10 {
+		synctest.Wait()
 		got = append(got, ask())
-		time.Sleep(time.Minute)
+		if got[len(got)-1] == "refused" {
+			break
+		}
+		time.Sleep(every)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	stopped.Store(true)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answers from the order to end on (-want +got):\n%s", diff)
+	}
+	if took := time.Since(begun); took < lasts || took > lasts+every {
+		t.Errorf("it took %v to close, want %v to %v", took, lasts, lasts+every)
+	}
+	time.Sleep(time.Minute)
+}
 
-		want := []string{"200 ok", "503 draining", "503 draining", "refused"}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("answers before, at the start, at the end and after draining (-want +got):\n%s", diff)
-		}
-	})
+// Whoever asks nothing is not waited for.
+func TestClosesAtOnceWhenNobodyAsks(t *testing.T) {
+	a := &Agent{Listen: "127.0.0.1:0", Path: "/health_check", DrainTimeout: time.Hour}
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, term := context.WithCancel(t.Context())
+	term()
+	if err := a.Run(ctx); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
 }
 
 func TestRunEndsWhenTheChecksAreRefused(t *testing.T) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -13,14 +12,18 @@ import (
 
 	"github.com/inservice/inservice/internal/agent"
 	"github.com/inservice/inservice/internal/config"
+	"github.com/inservice/inservice/internal/tongue"
 )
 
 // agentFlags are the flags of `agent`. Each stands for a key of the file.
 type agentFlags struct {
-	file              string
-	listen, path      string
-	drainTimeout      string
-	sqls, urls, ports []string
+	file                  string
+	listen, path          string
+	drainTimeout          string
+	app, control          string
+	redirect              bool
+	hosts, trustedProxies []string
+	sqls, urls, ports     []string
 }
 
 func (p *program) agentCommand() *cobra.Command {
@@ -30,14 +33,17 @@ func (p *program) agentCommand() *cobra.Command {
 		Short: "Answer a load balancer's health check truthfully, from checks of this server",
 		Long: `Runs beside a web app and answers the load balancer's health check: 200 "ok" while
 every check passes, 503 when one does not. Checks run in the background, so
-answering costs the app and its database nothing.
+answering costs the app and its database nothing. With --app it stands in front of
+the app, forwards everything else to it, and counts what visitors get as evidence.
 
-When it is told to end it answers 503 for --drain-timeout, then closes. A second
-signal ends it at once.`,
+When it is told to end it answers 503 until every load balancer that asks has heard
+it often enough and visitors have stopped coming, at most for --drain-timeout, then
+closes. A second signal ends it at once.`,
 		Example: `  inservice agent --check-http http://127.0.0.1:8000/
   inservice agent --listen :8086 --check-sql '${DATABASE_URL}' --check-tcp 127.0.0.1:6379
+  inservice agent --listen :80 --app http://127.0.0.1:8000 --allowed-host mysite.com --trusted-proxy 10.0.0.0/8 --https-redirect
   inservice agent --config inservice.yaml`,
-		Args: arguments(),
+		Args: subcommandOnly,
 		RunE: func(c *cobra.Command, _ []string) error {
 			overrides, err := flags.overrides(c)
 			if err != nil {
@@ -64,10 +70,16 @@ signal ends it at once.`,
 	f.StringVar(&flags.listen, "listen", ":8086", "`ADDRESS` to answer on; port 0 takes a free one (agent.listen)")
 	f.StringVar(&flags.path, "path", "/health_check", "health `PATH` (agent.path)")
 	f.StringVar(&flags.drainTimeout, "drain-timeout", "15s", "how long to answer 503 before closing, a `DURATION` (agent.drain_timeout)")
+	f.StringVar(&flags.app, "app", "", "stand in front of the app at this `URL`, http://host:port or unix:/path (agent.app)")
+	f.StringArrayVar(&flags.hosts, "allowed-host", nil, "serve this `HOST` only: a name, .suffix, address, network, or self for this machine's own addresses; may be repeated (agent.allowed_hosts)")
+	f.StringArrayVar(&flags.trustedProxies, "trusted-proxy", nil, "believe the X-Forwarded-... fields of this `NETWORK`; may be repeated (agent.trusted_proxies)")
+	f.BoolVar(&flags.redirect, "https-redirect", false, "redirect visitors who came by http to https (agent.https_redirect)")
 	f.StringArrayVar(&flags.sqls, "check-sql", nil, "check that a database answers: its `DSN`, such as postgres://user:password@host/name; '${NAME}' in single quotes takes it from the environment, so that the process list does not show it (agent.checks)")
 	f.StringArrayVar(&flags.urls, "check-http", nil, "check that a `URL` answers 200 to 299 (agent.checks)")
 	f.StringArrayVar(&flags.ports, "check-tcp", nil, "check that `HOST:PORT` accepts connections (agent.checks)")
+	c.PersistentFlags().StringVar(&flags.control, "control", "", "control socket `FILE`, on which a running agent takes commands (agent.control; default a place for each port)")
 	addLogFlags(c)
+	c.AddCommand(p.drainCommand(&flags.control), p.undrainCommand(&flags.control), p.agentStatusCommand(&flags.control))
 	return c
 }
 
@@ -88,6 +100,21 @@ func (f *agentFlags) overrides(c *cobra.Command) ([]config.Override, error) {
 	}
 	if c.Flags().Changed("drain-timeout") {
 		o = append(o, config.Override{Flag: "--drain-timeout", Key: "agent.drain_timeout", Value: f.drainTimeout})
+	}
+	if c.Flags().Changed("app") {
+		o = append(o, config.Override{Flag: "--app", Key: "agent.app", Value: f.app})
+	}
+	if c.Flags().Changed("control") {
+		o = append(o, config.Override{Flag: "--control", Key: "agent.control", Value: f.control})
+	}
+	if c.Flags().Changed("https-redirect") {
+		o = append(o, config.Override{Flag: "--https-redirect", Key: "agent.https_redirect", Value: f.redirect})
+	}
+	for _, host := range f.hosts {
+		o = append(o, config.Override{Flag: "--allowed-host", Key: "agent.allowed_hosts[]", Value: host})
+	}
+	for _, network := range f.trustedProxies {
+		o = append(o, config.Override{Flag: "--trusted-proxy", Key: "agent.trusted_proxies[]", Value: network})
 	}
 	add := func(flag string, check config.Check) {
 		o = append(o, config.Override{Flag: flag, Key: "agent.checks[]", Value: check})
@@ -134,25 +161,27 @@ func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 		return err
 	}
 	defer endLog()
-	var databases []*sql.DB
-	defer func() {
-		for _, db := range databases {
-			err = errors.Join(err, db.Close())
-		}
-	}()
+	checks, closeDatabases, err := makeChecks(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDatabases()) }()
+	accessLog, endAccessLog := p.accessLog(c.AccessLog)
+	defer endAccessLog()
+
 	a := &agent.Agent{
 		Listen: c.Listen, Path: c.Path, Token: c.Token, TrustedNetworks: c.TrustedNetworks,
-		DrainTimeout: c.DrainTimeout, Log: log,
+		Checks: checks, StartupGrace: c.StartupGrace, Kubernetes: c.Kubernetes,
+		Admin: c.Admin, GRPC: c.GRPC, Words: c.HAProxy, Weights: c.HAProxyWeights, Port: c.TCP,
+		UnhealthyThreshold: c.UnhealthyThreshold, DrainTimeout: c.DrainTimeout,
+		Systemd: &tongue.Systemd{Log: log}, Version: version(), Log: log,
 	}
-	for _, check := range c.Checks {
-		made, db, err := makeCheck(check)
-		if err != nil {
-			return fmt.Errorf("check %s: %w", check.Name, err)
-		}
-		if db != nil {
-			databases = append(databases, db)
-		}
-		a.Checks = append(a.Checks, made)
+	if c.App != "" {
+		a.Own = ownAddresses(c, log)
+		a.Gateway = makeGateway(c, a.Own, accessLog, log)
+	}
+	if a.Control, err = controlSocket(c); err != nil {
+		return err
 	}
 	if err := a.Open(); err != nil {
 		return listenHint(err, "--listen")

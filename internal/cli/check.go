@@ -4,6 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
 
 	"github.com/inservice/inservice/health"
 	"github.com/inservice/inservice/health/certcheck"
@@ -19,10 +24,39 @@ import (
 	"github.com/inservice/inservice/internal/dsn"
 )
 
+// makeChecks turns the configured checks into ones that run. The databases that
+// they ask are closed by the function returned.
+func makeChecks(c *config.Agent) (checks []health.Check, closeDatabases func() error, err error) {
+	var databases []*sql.DB
+	closeDatabases = func() error {
+		var errs []error
+		for _, db := range databases {
+			errs = append(errs, db.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, check := range c.Checks {
+		made, db, err := makeCheck(check, c.App)
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("check %s: %w", check.Name, err), closeDatabases())
+		}
+		if db != nil {
+			databases = append(databases, db)
+		}
+		checks = append(checks, made)
+	}
+	return checks, closeDatabases, nil
+}
+
 // makeCheck turns a configured check into one that runs. A check of a database
-// has a pool of its own, which the caller closes.
-func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
-	made := health.Check{Name: c.Name, Interval: c.Interval, Timeout: c.Timeout, ComponentType: "component"}
+// has a pool of its own, which the caller closes. The app is the one that the
+// agent stands in front of; empty for a sidecar.
+func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
+	made := health.Check{
+		Name: c.Name, Interval: c.Interval, Timeout: c.Timeout,
+		HealthyThreshold: c.HealthyThreshold, UnhealthyThreshold: c.UnhealthyThreshold, WarnOnly: c.WarnOnly,
+		ComponentType: "component",
+	}
 	if c.Shared {
 		made.Scope = health.Shared
 	}
@@ -38,6 +72,9 @@ func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
 		return made, db, nil
 	case c.HTTP != nil:
 		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
+	case c.App != nil:
+		made.FollowsShared = aftermath
+		made.Run = appRequest(c.App, app).Run
 	case c.TCP != nil:
 		made.Run = tcpcheck.Dial(c.TCP.Address)
 	case c.Redis != nil:
@@ -59,6 +96,28 @@ func makeCheck(c config.Check) (health.Check, *sql.DB, error) {
 		made.Run = certificate(c.Certificate)
 	}
 	return made, nil, nil
+}
+
+// aftermath is for how long after a failure of what all servers share the app may
+// go on to fail: a pool of connections to fill again, a circuit breaker.
+const aftermath = 30 * time.Second
+
+// appRequest asks the app itself, past the gateway, as a visitor would whom a
+// trusted proxy has sent: a strict app answers such a request, and a dead one
+// does not.
+func appRequest(c *config.AppCheck, app string) httpcheck.Request {
+	proto := "http"
+	if c.HTTPS {
+		proto = "https"
+	}
+	r := httpcheck.Request{
+		URL: app + c.Path, Host: c.Host, Accept: c.Status.Match,
+		Header: http.Header{"X-Forwarded-Proto": {proto}, "X-Forwarded-Host": {c.Host}, "X-Forwarded-For": {"127.0.0.1"}},
+	}
+	if socket, ok := strings.CutPrefix(app, "unix:"); ok {
+		r.URL, r.Socket = "http://localhost"+c.Path, socket
+	}
+	return r
 }
 
 func redisServer(c *config.RedisCheck) redischeck.Server {

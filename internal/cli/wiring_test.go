@@ -78,7 +78,7 @@ func TestMakeGroup(t *testing.T) {
 func runCheck(t *testing.T, check, fails string) health.Check {
 	t.Helper()
 	file := parse(t, "agent: {checks: ["+check+"]}")
-	made, db, err := makeCheck(file.Agent.Checks[0])
+	made, db, err := makeCheck(file.Agent.Checks[0], file.Agent.App)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,15 +111,17 @@ func TestMakeCheck(t *testing.T) {
 		fails       string // in the error of a run; empty for a pass
 	}{
 		{"http", `{http: {url: "` + site.URL + `", host: shop.example, status: "418"}, interval: 7s, timeout: 3s}`,
-			health.Check{Name: "http", Interval: 7 * time.Second, Timeout: 3 * time.Second, ComponentType: "component"}, ""},
+			health.Check{Name: "http", Interval: 7 * time.Second, Timeout: 3 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1, ComponentType: "component"}, ""},
 		{"http with another host", `{name: app, http: {url: "` + site.URL + `", status: "418"}, scope: shared}`,
-			health.Check{Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second, Scope: health.Shared, ComponentType: "component"}, "answered 421"},
+			health.Check{Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second, Scope: health.Shared, HealthyThreshold: 1, UnhealthyThreshold: 1, ComponentType: "component"}, "answered 421"},
 		{"http with the usual status", `{http: {url: "` + site.URL + `", host: shop.example}}`,
-			health.Check{Name: "http", Interval: 5 * time.Second, Timeout: 2 * time.Second, ComponentType: "component"}, "answered 418"},
+			health.Check{Name: "http", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1, ComponentType: "component"}, "answered 418"},
+		{"thresholds, and not critical", `{name: t, tcp: {address: "` + strings.TrimPrefix(site.URL, "http://") + `"}, healthy_threshold: 2, unhealthy_threshold: 3, critical: false}`,
+			health.Check{Name: "t", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 2, UnhealthyThreshold: 3, WarnOnly: true, ComponentType: "component"}, ""},
 		{"tcp", `{tcp: {address: "` + strings.TrimPrefix(site.URL, "http://") + `"}}`,
-			health.Check{Name: "tcp", Interval: 5 * time.Second, Timeout: 2 * time.Second, ComponentType: "component"}, ""},
+			health.Check{Name: "tcp", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1, ComponentType: "component"}, ""},
 		{"sql", `{sql: {dsn: "sqlite:` + missing + `"}}`,
-			health.Check{Name: "sql", Interval: 5 * time.Second, Timeout: 2 * time.Second, ComponentType: "datastore"}, "unable to open database file"},
+			health.Check{Name: "sql", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1, ComponentType: "datastore"}, "unable to open database file"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/inservice/inservice/internal/askers"
+)
+
+const (
+	// look is how often a draining agent looks whether it may close.
+	look = 50 * time.Millisecond
+	// quiet is for how long no visitor may have come before they count as gone.
+	// Busy balancers send more than one request in that time.
+	quiet = time.Second
+	// settled is the age from which an agent that nobody has asked is taken for
+	// one that nobody asks: AWS's and Google's balancers ask within 30 s by default.
+	settled = 30 * time.Second
+)
+
+// circumstances are what it depends on whether a draining agent may close.
+type circumstances struct {
+	Drained   time.Duration // since the answer turned red
+	Limit     time.Duration // the drain timeout
+	Uptime    time.Duration // since Run began
+	Askers    int           // who ask, or have asked in the last minutes
+	Ignorant  int           // of these, who have not yet fetched enough red answers
+	Visitors  bool          // the agent stands in front of an app, so it sees visitors
+	InFlight  int64         // visitors' requests
+	LastVisit time.Duration // since the last visitor came; meaningless without Visitors
+}
+
+// mayClose decides, and says in words why not yet, or why now.
+func (c circumstances) mayClose() (bool, string) {
+	if c.Drained >= c.Limit {
+		return true, "the drain timeout has passed"
+	}
+	if c.Ignorant > 0 {
+		return false, fmt.Sprintf("%d of %d who ask have not fetched enough red answers", c.Ignorant, c.Askers)
+	}
+	calm := !c.Visitors || c.InFlight == 0 && c.LastVisit >= quiet
+	switch {
+	case c.Askers > 0 && calm:
+		return true, "everybody who asks knows, and nobody comes any more"
+	case c.Askers > 0:
+		return false, "visitors still come"
+	case calm:
+		return true, "nobody asks"
+	case c.Uptime >= settled:
+		// Such as behind nginx, which learns from a refused connection only. To wait
+		// for its visitors to stay away would be to wait for ever.
+		return true, "nobody asks, so nobody learns from the answer"
+	default:
+		return false, "nobody has asked yet, and visitors come"
+	}
+}
+
+// circumstances are those of this moment.
+func (a *Agent) circumstances(now time.Time) circumstances {
+	c := circumstances{Limit: a.DrainTimeout, Uptime: now.Sub(a.began)}
+	if since := a.drainedSince(); !since.IsZero() {
+		c.Drained = now.Sub(since)
+	}
+	c.Askers, c.Ignorant = len(a.askers.List(now)), len(a.askers.Ignorant(now))
+	if a.Gateway != nil {
+		s := a.Gateway.Stats()
+		c.Visitors, c.InFlight, c.LastVisit = true, s.InFlight, now.Sub(s.Last)
+	}
+	return c
+}
+
+// leave turns the answer red and returns when everybody who asks knows and
+// nobody comes any more, or at DrainTimeout, or when the agent breaks.
+func (a *Agent) leave(broken <-chan struct{}) {
+	a.Drain()
+	if a.DrainTimeout <= 0 {
+		return
+	}
+	a.Log.Info("draining: the answer is red; a second signal ends the agent at once", "drain_timeout", a.DrainTimeout.String())
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	said := ""
+	for {
+		c := a.circumstances(time.Now())
+		over, why := c.mayClose()
+		if over {
+			a.logLeaving(why, c)
+			return
+		}
+		if why != said {
+			said = why
+			a.Log.Info("draining: " + why)
+		}
+		select {
+		case <-ticker.C:
+		case <-broken:
+			return
+		}
+	}
+}
+
+func (a *Agent) logLeaving(why string, c circumstances) {
+	level := slog.LevelInfo
+	attributes := []any{"drained_for", c.Drained.Round(time.Millisecond).String()}
+	if c.Ignorant > 0 || c.InFlight > 0 {
+		level = slog.LevelWarn
+		attributes = append(attributes, "not_told", names(a.askers.Ignorant(time.Now())), "requests", c.InFlight)
+	}
+	a.Log.Log(context.Background(), level, "closing: "+why, attributes...)
+}
+
+// names tells who some askers are, in a few words.
+func names(list []askers.Asker) string {
+	const most = 5
+	var words []string
+	for i, asker := range list {
+		if i == most {
+			words = append(words, fmt.Sprintf("and %d more", len(list)-most))
+			break
+		}
+		words = append(words, nameOf(asker.Key))
+	}
+	return strings.Join(words, ", ")
+}
+
+// nameOf tells who asks: what kind of load balancer, if recognised, and from where.
+func nameOf(k askers.Key) string {
+	peer := "an unknown address"
+	if k.Peer.IsValid() {
+		peer = k.Peer.String()
+	}
+	if k.Name == "" {
+		return peer
+	}
+	return k.Name + " at " + peer
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/inservice/inservice/internal/accesslog"
+	"github.com/inservice/inservice/internal/config"
+	"github.com/inservice/inservice/internal/control"
+	"github.com/inservice/inservice/internal/gateway"
+	"github.com/inservice/inservice/internal/traffic"
+	"github.com/inservice/inservice/ownaddr"
+)
+
+func makeGateway(c *config.Agent, own *ownaddr.Finder, accessLog *accesslog.Log, log *slog.Logger) *gateway.Gateway {
+	g := &gateway.Gateway{
+		App: c.App, TrustedProxies: c.TrustedProxies, Hosts: c.Hosts,
+		Redirect: c.HTTPSRedirect, HSTS: c.HSTS, HSTSSubdomains: c.HSTSSubdomains, ExemptPaths: c.ExemptPaths,
+		ResponseTimeout: c.ResponseTimeout, AccessLog: accessLog, Log: log,
+	}
+	if own != nil { // a nil Finder in the interface would be one that is asked
+		g.Own = own
+	}
+	if t := c.Traffic; t != nil {
+		g.Traffic = &traffic.Policy{Window: t.Window, MinRequests: t.MinRequests, Warn: t.Warn, Fail: t.Fail}
+	}
+	return g
+}
+
+// ownAddresses finds what the entry self of allowed_hosts stands for; nil if it
+// does not stand there, and then nobody is asked.
+func ownAddresses(c *config.Agent, log *slog.Logger) *ownaddr.Finder {
+	if c.Hosts == nil || !c.Hosts.UsesSelf() {
+		return nil
+	}
+	return &ownaddr.Finder{
+		AllowIMDSv1: c.IMDSv1,
+		OnChange: func(r ownaddr.Report) {
+			log.Info("this machine's own addresses, which allowed_hosts calls self", "addresses", fmt.Sprint(r.Addrs()), "took", r.Took.Round(time.Millisecond).String())
+		},
+	}
+}
+
+// accessLog writes visitors' requests to the standard output, which nothing else
+// of the agent uses. The function returned writes what is left.
+func (p *program) accessLog(format string) (*accesslog.Log, func()) {
+	formats := map[string]accesslog.Format{"combined": accesslog.Combined, "json": accesslog.JSON}
+	f, on := formats[format]
+	if !on {
+		return nil, func() {}
+	}
+	out := startOutput(p.stdout) // a reader that is slow must not hold up visitors
+	return &accesslog.Log{Format: f, Writer: out}, out.close
+}
+
+// controlSocket is the path of the agent's control socket. Without one in the
+// file it is named after the port, so that agents on one machine don't collide.
+// Where the default folder can't be made there is none: it is an offer, and an
+// agent must run without it.
+func controlSocket(c *config.Agent) (string, error) {
+	switch c.Control {
+	case "off":
+		return "", nil
+	case "":
+	default:
+		return c.Control, nil
+	}
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "", fmt.Errorf("the address to listen on: %w", err)
+	}
+	if port == "0" {
+		port = fmt.Sprintf("p%d", os.Getpid())
+	}
+	if os.MkdirAll(control.Dir(), 0o700) != nil {
+		return "", nil
+	}
+	return filepath.Join(control.Dir(), "agent-"+port+".sock"), nil
+}
