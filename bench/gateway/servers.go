@@ -125,5 +125,5 @@ func serveGateway(app string, strict bool) error {
 		return err
 	}
 	fmt.Println(socket.Addr())
-	return (&front.Front{Socket: socket, Handler: g, Log: g.Log}).Run(ctx, 0, 0)
+	return (&front.Front{Socket: socket, Handler: g, Log: g.Log}).Run(ctx, func() (time.Duration, time.Duration) { return 0, 0 })
 }

@@ -51,7 +51,8 @@ const (
 	// parting is how long each answer ends its connection before the door is shut:
 	// busy clients use each of their connections within a second.
 	partingTime = time.Second
-	// closeTimeout is for what is under way when the drain timeout has passed.
+	// closeTimeout is the least that what is under way has to finish, even when the
+	// drain timeout has passed.
 	closeTimeout = 2 * time.Second
 )
 
@@ -310,8 +311,17 @@ func (a *Agent) Run(ctx context.Context) error {
 	return err
 }
 
-// serve answers on the main listener until ctx ends, and then lets what is under
-// way finish within what is left of the drain timeout.
+// closing is how long the main listener may take to close: what is left of the
+// drain timeout, but not less than closeTimeout.
+func (a *Agent) closing() (parting, drain time.Duration) {
+	drain = closeTimeout
+	if since := a.drainedSince(); !since.IsZero() {
+		drain = max(drain, a.DrainTimeout-time.Since(since))
+	}
+	return min(partingTime, a.DrainTimeout), drain
+}
+
+// serve answers on the main listener until ctx ends.
 func (a *Agent) serve(ctx context.Context) error {
 	f := &front.Front{
 		Socket:            a.listener,
@@ -320,7 +330,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		Log:               a.Log,
 		ReadHeaderTimeout: readHeaderTimeout,
 	}
-	return f.Run(ctx, min(partingTime, a.DrainTimeout), max(closeTimeout, a.DrainTimeout))
+	return f.Run(ctx, a.closing)
 }
 
 // ServeHTTP answers what the doorman has let in.

@@ -204,7 +204,7 @@ func (b *Balancer) Run(ctx context.Context) error {
 	}
 	for _, e := range b.entrances {
 		servers.Go(func() {
-			if err := e.run(serving, b.partingTime(), b.drainTimeout()); err != nil {
+			if err := e.run(serving, b.leave); err != nil {
 				errs <- fmt.Errorf("balancer: listener %s: %w", e.front.Socket.Addr(), err)
 				stopServing()
 			}
@@ -226,6 +226,11 @@ func (b *Balancer) Run(ctx context.Context) error {
 
 func (b *Balancer) drainTimeout() time.Duration {
 	return cmp.Or(b.DrainTimeout, defaultDrainTimeout)
+}
+
+// leave is how long the entrances may take to leave.
+func (b *Balancer) leave() (partingTime, drainTimeout time.Duration) {
+	return b.partingTime(), b.drainTimeout()
 }
 
 func (b *Balancer) partingTime() time.Duration {

@@ -21,7 +21,7 @@ func newEntrance(socket net.Listener, g *group, log *slog.Logger) entrance {
 
 // run waits until the group is ready, while connections wait in the listener's
 // queue, and then serves as front.Front.Run does.
-func (e entrance) run(ctx context.Context, partingTime, drainTimeout time.Duration) error {
+func (e entrance) run(ctx context.Context, leave func() (partingTime, drainTimeout time.Duration)) error {
 	e.group.await(ctx)
-	return e.front.Run(ctx, partingTime, drainTimeout)
+	return e.front.Run(ctx, leave)
 }

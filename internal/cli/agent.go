@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -154,6 +155,15 @@ func fromEnvironment(value string) (string, error) {
 	return found, nil
 }
 
+// frugal has a sidecar make do with one processor, unless the environment says
+// otherwise. Answers cost less so, since nothing wakes another processor for them
+// (docs/performance.md), and the app has the rest of the machine.
+func frugal() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+}
+
 func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 	c := file.Agent
 	log, endLog, err := p.logger(file.Log)
@@ -176,7 +186,9 @@ func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 		UnhealthyThreshold: c.UnhealthyThreshold, DrainTimeout: c.DrainTimeout,
 		Systemd: &tongue.Systemd{Log: log}, Version: version(), Log: log,
 	}
-	if c.App != "" {
+	if c.App == "" {
+		frugal()
+	} else {
 		a.Own = ownAddresses(c, log)
 		a.Gateway = makeGateway(c, a.Own, accessLog, log)
 	}

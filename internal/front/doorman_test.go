@@ -60,7 +60,7 @@ func runOn(t *testing.T, socket net.Listener, f *front.Front, partingTime, drain
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &running{f, socket.Addr().String(), stop, make(chan error, 1)}
 	go func() {
-		r.ended <- f.Run(ctx, partingTime, drainTimeout)
+		r.ended <- f.Run(ctx, within(partingTime, drainTimeout))
 		close(r.ended)
 	}()
 	t.Cleanup(func() {

@@ -45,7 +45,7 @@ func connect(t *testing.T, f *front.Front) *visit {
 	var ctx context.Context
 	ctx, v.stop = context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() {
-		v.ended <- f.Run(ctx, partingTime, drainTimeout)
+		v.ended <- f.Run(ctx, within(partingTime, drainTimeout))
 		close(v.ended)
 	}()
 	v.Conn = v.dial(t)
@@ -93,4 +93,9 @@ func answer(t *testing.T, r *bufio.Reader) (*http.Response, string) {
 func handle(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusTeapot) // not net/http's own
 	io.WriteString(w, r.Method+" "+r.URL.Path)
+}
+
+// within is a front's leave with times that are known from the start.
+func within(partingTime, drainTimeout time.Duration) func() (time.Duration, time.Duration) {
+	return func() (time.Duration, time.Duration) { return partingTime, drainTimeout }
 }

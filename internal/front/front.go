@@ -91,10 +91,11 @@ type Front struct {
 func (f *Front) InFlight() int64 { return f.requests.Load() }
 
 // Run serves until ctx ends or the listener breaks, drains, and returns when all
-// is over. partingTime is the part of drainTimeout in which requests are still
-// taken; it is cut short when nobody is connected. A ctx that has ended already
-// makes Run close the listener and return.
-func (f *Front) Run(ctx context.Context, partingTime, drainTimeout time.Duration) error {
+// is over. It asks leave once, when it leaves, how long that may take: partingTime is
+// the part of drainTimeout in which requests are still taken, cut short when nobody
+// is connected. A ctx that has ended already makes Run close the listener and
+// return.
+func (f *Front) Run(ctx context.Context, leave func() (partingTime, drainTimeout time.Duration)) error {
 	queue := &queue{Listener: f.Socket}
 	defer queue.Close()
 	if ctx.Err() != nil {
@@ -110,9 +111,11 @@ func (f *Front) Run(ctx context.Context, partingTime, drainTimeout time.Duration
 	select {
 	case <-ctx.Done():
 	case err := <-served:
+		_, drainTimeout := leave()
 		f.drain(server, drainTimeout, cut)
 		return err
 	}
+	partingTime, drainTimeout := leave()
 	end := time.Now().Add(drainTimeout)
 	f.part(partingTime)
 	var err error

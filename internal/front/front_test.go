@@ -225,7 +225,7 @@ func TestRunAfterTheEnd(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	f := &front.Front{Socket: socket, Handler: http.NotFoundHandler()}
-	if err := f.Run(ctx, 0, time.Hour); err != nil {
+	if err := f.Run(ctx, within(0, time.Hour)); err != nil {
 		t.Error(err)
 	}
 	if _, err := socket.Accept(); !errors.Is(err, net.ErrClosed) {
