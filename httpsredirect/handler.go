@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/inservice/inservice/internal/visitor"
 )
 
 // Handler redirects plain-http requests to https and hands all others to Next,
@@ -64,13 +66,13 @@ type Handler struct {
 
 // ServeHTTP redirects a request or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	came := h.scheme(r)
+	came := visitor.Of(r, h.TrustedProxies)
 	switch {
-	case came == secure:
+	case came.Scheme == "https":
 		h.setHSTS(w.Header())
 	case r.Method == http.MethodConnect, r.Method == http.MethodOptions && r.URL.Path == "*", isExempt(r.URL, h.ExemptPaths):
 	default:
-		if came == unsaid {
+		if came.Silent {
 			h.warn.Do(func() { h.warnSilent(r) })
 		}
 		h.redirect(w, r)

@@ -16,7 +16,8 @@
 //   - If X-Forwarded-For and Forwarded name different visitors, a proxy let the
 //     visitor's own field pass, and nobody can tell which. The visitor then is the
 //     proxy that is connected, so that a forger never looks like many visitors.
-//   - The scheme is judged as package httpsredirect judges it.
+//   - The scheme is the word of the outermost trusted proxy. It must be https in
+//     X-Forwarded-Proto and in Forwarded where both speak of the visitor.
 //
 // Everything here is pure and may be used from any goroutine.
 package visitor
@@ -36,6 +37,9 @@ type Visitor struct {
 	Addr netip.Addr
 	// Scheme is "https" or "http". Where nobody says, it is that of the connection.
 	Scheme string
+	// Silent means that nobody says: a trusted proxy is connected, without TLS, and
+	// its fields do not tell how the visitor came.
+	Silent bool
 }
 
 // Of tells whose request r is. Trusted are the networks of the proxies that are
@@ -56,6 +60,8 @@ func Of(r *http.Request, trusted []netip.Prefix) Visitor {
 	}
 	if scheme := strictest(plain, standard); scheme != "" {
 		v.Scheme = scheme
+	} else {
+		v.Silent = r.TLS == nil
 	}
 	return v
 }

@@ -2,15 +2,11 @@ package visitor_test
 
 import (
 	"crypto/tls"
-	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 
-	"github.com/inservice/inservice/httpsredirect"
 	"github.com/inservice/inservice/internal/visitor"
 )
 
@@ -140,64 +136,6 @@ func TestScheme(t *testing.T) {
 				t.Errorf("scheme = %s, want %s", got, tt.want)
 			}
 		})
-	}
-}
-
-// TestSchemeAsTheRedirect puts together fields at random and compares the scheme
-// with what httpsredirect does: two opinions on one visitor would be a hole.
-func TestSchemeAsTheRedirect(t *testing.T) {
-	const seed = 7
-	random := rand.New(rand.NewPCG(seed, seed))
-	pick := func(from ...string) string { return from[random.IntN(len(from))] }
-	list := func(most int, separator string, element func() string) string {
-		var elements []string
-		for range random.IntN(most + 1) {
-			elements = append(elements, element())
-		}
-		return strings.Join(elements, separator)
-	}
-	lines := func(line func() string) (l []string) {
-		for range random.IntN(3) {
-			l = append(l, line())
-		}
-		return l
-	}
-	node := func() string {
-		return pick("192.0.2.7", "10.4.4.4", "10.5.5.5", "[2001:db8:aaaa::2]", "10.4.4.4:80", "unknown", "", "junk junk")
-	}
-	scheme := func() string { return pick("https", "http", "wss", "ws", "HTTPS", "gopher", "") }
-	pair := func() string {
-		value := pick("", `"`) // a quote that is opened only sometimes is closed
-		return pick("for=", "For =", "for= ", "by=") + value + node() + pick(value, value, value, `"`, "=")
-	}
-	protoPair := func() string { return pick("proto=", "PROTO=") + scheme() }
-
-	redirected := map[bool]int{}
-	for range 20_000 {
-		header := http.Header{
-			"X-Forwarded-For":   lines(func() string { return list(3, pick(",", ", "), node) }),
-			"X-Forwarded-Proto": lines(func() string { return list(3, pick(",", " ,"), scheme) }),
-			"Forwarded": lines(func() string {
-				return list(3, pick(",", ", "), func() string {
-					return pick(pair(), protoPair(), pair()+";"+protoPair(), protoPair()+"; "+pair(), " ", ";")
-				})
-			}),
-		}
-		r := request(pick(proxy, proxy, stranger), random.IntN(2) == 0, header)
-		came := "http"
-		h := httpsredirect.Handler{
-			Next:           http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came = "https" }),
-			TrustedProxies: trusted,
-		}
-		h.Log = slog.New(slog.DiscardHandler)
-		h.ServeHTTP(httptest.NewRecorder(), r)
-		if got := visitor.Of(r, trusted).Scheme; got != came {
-			t.Fatalf("scheme = %s, httpsredirect says %s; peer %s, TLS %v, header %q", got, came, r.RemoteAddr, r.TLS != nil, header)
-		}
-		redirected[came == "http"]++
-	}
-	if redirected[true] < 1000 || redirected[false] < 1000 {
-		t.Errorf("redirected or not: %v; the fields are not mixed enough", redirected)
 	}
 }
 
