@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Handler answers GET and HEAD with the registry's verdict, on whatever path it
-// is mounted: 200 "ok" in service, 503 and one word when not ("fail",
+// Handler answers GET, HEAD, and OPTIONS, which HAProxy asks with by default, with
+// the registry's verdict, on whatever path it is mounted: 200 "ok" in service, 503 and one word when not ("fail",
 // "unknown", "draining" or "starting"). Any other method is answered 405.
 //
 // Strangers get only that. The results of the checks, as
@@ -81,10 +81,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refused answers requests of the wrong method.
 func refused(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return false
 	}
-	w.Header().Set("Allow", "GET, HEAD")
+	w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 	answerMethod.write(w)
 	return true
 }

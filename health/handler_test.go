@@ -31,7 +31,7 @@ func TestBareAnswer(t *testing.T) {
 		{"fail", errors.New("down"), false, "GET", 503, "fail"},
 		{"draining", nil, true, "GET", 503, "draining"},
 		{"post", nil, false, "POST", 405, "method not allowed"},
-		{"options", nil, false, "OPTIONS", 405, "method not allowed"},
+		{"options", nil, false, "OPTIONS", 200, "ok"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestBareAnswer(t *testing.T) {
 					"Cache-Control":  {"no-store"},
 				}
 				if test.code == 405 {
-					want["Allow"] = []string{"GET, HEAD"}
+					want["Allow"] = []string{"GET, HEAD, OPTIONS"}
 				}
 				if diff := cmp.Diff(want, w.Result().Header); diff != "" {
 					t.Errorf("fields (-want +got):\n%s", diff)

@@ -16,6 +16,12 @@ func randomResult(random *rand.Rand) Result {
 		Status: Status(random.IntN(4)), Scope: Scope(random.IntN(2)), WarnOnly: random.IntN(3) == 0,
 		Time: epoch.Add(time.Duration(random.IntN(10)) * time.Second), FreshFor: time.Duration(1+random.IntN(10)) * time.Second,
 	}
+	if r.Status == Fail { // a history of failures as record keeps it
+		r.failing, r.lastFailure = r.Time.Add(-time.Duration(random.IntN(5))*time.Second), r.Time
+	} else if random.IntN(3) == 0 {
+		r.failing = r.Time.Add(-time.Duration(1+random.IntN(10)) * time.Second)
+		r.lastFailure = r.failing
+	}
 	if r.Status == Unknown && random.IntN(2) == 0 {
 		r.Time = time.Time{}
 	}
@@ -66,7 +72,8 @@ func TestJudgeProperty(t *testing.T) {
 }
 
 // What is published, read at any later moment, is what would be published then:
-// until changes no answer, whether a result turns stale or the grace ends. And
+// until changes no answer, whether a result turns stale, the grace ends or a
+// failure no longer follows from a shared one. And
 // the results of a snapshot carry the verdict of their moment.
 func TestPublishedAgreesWithItsResults(t *testing.T) {
 	property := func(seed uint64) bool {
@@ -76,6 +83,9 @@ func TestPublishedAgreesWithItsResults(t *testing.T) {
 			start.graceEnds = epoch.Add(time.Duration(random.IntN(20)) * time.Second)
 		}
 		results := randomResults(random)
+		for i := range results {
+			results[i].FollowsShared = time.Duration(max(0, random.IntN(10)-4)) * time.Second
+		}
 		begun := epoch.Add(10 * time.Second)
 		p := publish(results, start, begun)
 		for half := range 30 {

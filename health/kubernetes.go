@@ -12,7 +12,7 @@ import (
 // restart mends neither, and a liveness probe that follows a database restarts
 // every container when that is down.
 //
-// Like [Handler.Readyz] and [Handler.Startupz] it answers GET and HEAD with one
+// Like [Handler.Readyz] and [Handler.Startupz] it answers GET, HEAD and OPTIONS with one
 // bare word and runs no check. With "verbose" in the query it tells more, one
 // line for each thing, but only to those whom [Handler.Entitled] names; others
 // get the bare word as if they had not asked.

@@ -155,8 +155,8 @@ func TestKubernetesEndpointsAndStrangers(t *testing.T) {
 					if got != test.want {
 						t.Errorf("%s answers %q, want %q", name, got, test.want)
 					}
-					if allow := w.Header().Get("Allow"); w.Code == 405 && allow != "GET, HEAD" {
-						t.Errorf("%s allows %q, want GET, HEAD", name, allow)
+					if allow := w.Header().Get("Allow"); w.Code == 405 && allow != "GET, HEAD, OPTIONS" {
+						t.Errorf("%s allows %q, want GET, HEAD, OPTIONS", name, allow)
 					}
 					if got := w.Header().Get("Cache-Control"); got != "no-store" {
 						t.Errorf("%s: Cache-Control is %q", name, got)

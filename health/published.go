@@ -24,10 +24,11 @@ type verdict struct {
 	starting bool // so that status is Unknown
 }
 
-// startup is how far a run of the registry has come into service. Each of its
-// fields goes one way only, so what is no longer starting never is again.
+// startup is how far a run of the registry has come into service. The one field
+// never changes and the other goes one way only, as do time and first results, so
+// what is no longer starting never is again.
 type startup struct {
-	graceEnds time.Time // zero means that there is no grace, or that it is over
+	graceEnds time.Time // zero means that there is no grace
 	started   bool      // has been in service
 }
 
@@ -44,9 +45,7 @@ func publish(results []Result, s startup, now time.Time) *published {
 	if p.verdict.status.InService() {
 		p.startup.started = true
 	}
-	if !p.verdict.starting {
-		p.startup.graceEnds = time.Time{}
-	} else if looked(results) {
+	if p.verdict.starting && looked(results) {
 		p.changesAfter(p.startup.graceEnds)
 	}
 	for i := range results {

@@ -382,3 +382,21 @@ func TestStatusAllocatesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Whoever has a snapshot may do with it what they like.
+func TestSnapshotIsAValueOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &health.Registry{Checks: []health.Check{{Name: "app", Run: pass, Interval: time.Hour, FreshFor: time.Minute}}}
+		start(t, r)
+		r.Snapshot().Results[0].Status = health.Fail
+		if s := r.Snapshot(); s.Results[0].Status != health.Pass {
+			t.Errorf("the result is %v after another's was changed, want pass", s.Results[0].Status)
+		}
+		for _, want := range []string{"2m0s", "4m0s"} { // reading what is stale changes nothing either
+			time.Sleep(2 * time.Minute)
+			if got := r.Snapshot().Results[0].Err; got == nil || !strings.Contains(got.Error(), want+" old") {
+				t.Errorf("the result's error is %v, want it to be %s old", got, want)
+			}
+		}
+	})
+}

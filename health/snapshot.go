@@ -90,9 +90,10 @@ func follows(results []Result, r *Result, now time.Time) bool {
 		if s.Scope != Shared || s.Time.IsZero() {
 			continue
 		}
+		failing := s.Status == Fail && !s.stale(now)
 		unaware := s.Time.Add(-s.Duration).Before(r.failing)
 		lately := !s.lastFailure.IsZero() && !now.After(s.lastFailure.Add(r.FollowsShared))
-		if s.Status == Fail || unaware || lately {
+		if failing || unaware || lately {
 			return true
 		}
 	}
