@@ -1,5 +1,6 @@
 // Package threshold decides when a run of probe results changes the state of
-// a target.
+// a target, and a run of check results that of a check: what is said here of
+// targets and probes holds for both.
 //
 // It is the only place in the program that counts passes and failures. The
 // counts are truly consecutive: any pass ends a run of failures and any failure
