@@ -136,6 +136,8 @@ type Agent struct {
 
 	mu      sync.Mutex
 	drained time.Time // guarded by mu; since when the answer is red on purpose, zero if it is not
+	visits  uint64    // guarded by mu; how many visitors had come by then
+	calm    bool      // set by leave: nobody came any more, so there is nobody to part from
 }
 
 // Open binds all addresses. A busy port is an error, after which nothing is
@@ -244,6 +246,9 @@ func (a *Agent) Drain() {
 	a.mu.Lock()
 	if a.drained.IsZero() {
 		a.drained = time.Now()
+		if a.Gateway != nil {
+			a.visits = a.Gateway.Stats().Requests
+		}
 	}
 	a.mu.Unlock()
 	a.registry.Drain()
@@ -264,6 +269,13 @@ func (a *Agent) drainedSince() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.drained
+}
+
+// visitsBefore is how many visitors had come when Drain was called.
+func (a *Agent) visitsBefore() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.visits
 }
 
 // Run answers until ctx ends, then leaves and closes. It returns when everything
@@ -317,6 +329,9 @@ func (a *Agent) closing() (parting, drain time.Duration) {
 	drain = closeTimeout
 	if since := a.drainedSince(); !since.IsZero() {
 		drain = max(drain, a.DrainTimeout-time.Since(since))
+	}
+	if a.calm {
+		return 0, drain
 	}
 	return min(partingTime, a.DrainTimeout), drain
 }

@@ -13,9 +13,14 @@ import (
 const (
 	// look is how often a draining agent looks whether it may close.
 	look = 50 * time.Millisecond
-	// quiet is for how long no visitor may have come before they count as gone.
-	// Busy balancers send more than one request in that time.
-	quiet = time.Second
+	// For how long no visitor may have come before they count as gone. Where many
+	// came since the answer turned red, silenceFactor times their usual distance
+	// says it: visitors who come by chance are silent for that long once in e^20
+	// times. Never less than shortQuiet, for they may come in bursts, and never
+	// more than quiet.
+	quiet         = time.Second
+	shortQuiet    = 200 * time.Millisecond
+	silenceFactor = 20
 	// settled is the age from which an agent that nobody has asked is taken for
 	// one that nobody asks: AWS's and Google's balancers ask within 30 s by default.
 	settled = 30 * time.Second
@@ -31,6 +36,20 @@ type circumstances struct {
 	Visitors  bool          // the agent stands in front of an app, so it sees visitors
 	InFlight  int64         // visitors' requests
 	LastVisit time.Duration // since the last visitor came; meaningless without Visitors
+	Visits    uint64        // since the answer turned red
+}
+
+// calm reports whether visitors have stopped coming.
+func (c circumstances) calm() bool {
+	if !c.Visitors {
+		return true
+	}
+	enough := quiet
+	if c.Visits > 0 {
+		usual := (c.Drained - c.LastVisit) / time.Duration(c.Visits)
+		enough = min(max(silenceFactor*usual, shortQuiet), quiet)
+	}
+	return c.InFlight == 0 && c.LastVisit >= enough
 }
 
 // mayClose decides, and says in words why not yet, or why now.
@@ -41,7 +60,7 @@ func (c circumstances) mayClose() (bool, string) {
 	if c.Ignorant > 0 {
 		return false, fmt.Sprintf("%d of %d who ask have not fetched enough red answers", c.Ignorant, c.Askers)
 	}
-	calm := !c.Visitors || c.InFlight == 0 && c.LastVisit >= quiet
+	calm := c.calm()
 	switch {
 	case c.Askers > 0 && calm:
 		return true, "everybody who asks knows, and nobody comes any more"
@@ -68,6 +87,7 @@ func (a *Agent) circumstances(now time.Time) circumstances {
 	if a.Gateway != nil {
 		s := a.Gateway.Stats()
 		c.Visitors, c.InFlight, c.LastVisit = true, s.InFlight, now.Sub(s.Last)
+		c.Visits = s.Requests - a.visitsBefore()
 	}
 	return c
 }
@@ -88,6 +108,7 @@ func (a *Agent) leave(broken <-chan struct{}) {
 		over, why := c.mayClose()
 		if over {
 			a.logLeaving(why, c)
+			a.calm = c.calm()
 			return
 		}
 		if why != said {

@@ -56,6 +56,12 @@ const (
 // connected.
 const partingLook = 10 * time.Millisecond
 
+// lingerTime is the end of the parting time, in which nobody is accepted any more,
+// but those who are connected are still served. [http.Server.Shutdown] has requests
+// dropped that were not read when it began, so whoever came last needs a moment to
+// send one. And balancers that learn from refused connections learn in it.
+const lingerTime = 250 * time.Millisecond
+
 // Front serves one listener. Set the fields, then call Run once.
 type Front struct {
 	Socket  net.Listener // required; Run closes it. See Listen
@@ -117,10 +123,12 @@ func (f *Front) Run(ctx context.Context, leave func() (partingTime, drainTimeout
 	}
 	partingTime, drainTimeout := leave()
 	end := time.Now().Add(drainTimeout)
-	f.part(partingTime)
+	linger := min(lingerTime, drainTimeout)
+	f.part(partingTime - linger)
 	var err error
 	if queue.leave() {
 		err = awaitLeft(served, time.Until(end))
+		f.part(min(linger, time.Until(end)))
 	}
 	f.drain(server, time.Until(end), cut)
 	return err

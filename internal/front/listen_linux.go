@@ -12,6 +12,7 @@ import (
 // socket that listens, see tcp(7), instead of four system calls for each.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
+	config.SetMultipathTCP(false) // its sockets take no filter, see lock
 	return config.Listen(ctx, "tcp", address)
 }
 

@@ -42,6 +42,7 @@ func (q *queue) Accept() (net.Conn, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return c, err
 		}
+		_ = lock(q.Listener) // without it, those are reset who come in the moment of closing
 		q.until = time.Now().Add(queueLimit)
 	}
 	for range 2 {
