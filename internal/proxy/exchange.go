@@ -134,7 +134,7 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	x.sent = true
 	res, err := x.ask(out)
-	if x.neverArrived(err) {
+	if x.mayAskOther(err) {
 		if other, pickErr := x.proxy.Picker.PickOther(x.target); pickErr == nil {
 			x.err = err
 			x.status, _ = verdict(err)
@@ -192,13 +192,24 @@ func (x *exchange) ask(out *http.Request) (*http.Response, error) {
 	return x.proxy.transport.RoundTrip(out)
 }
 
-// neverArrived reports whether asking failed before a byte of the request can
-// have been sent, so that asking another target is no repetition. The transport
-// sends some requests a second time, so that an error of dialling alone does not
-// say it.
-func (x *exchange) neverArrived(err error) bool {
+// mayAskOther reports whether the target can't be connected to, and another one may
+// get the request: because not a byte of it can have been sent, or because a safe
+// request without a body may be sent twice. The latter is what the transport does
+// itself when a kept connection turns out to be closed, and then the target it asks
+// again can be gone.
+func (x *exchange) mayAskOther(err error) bool {
 	_, dial := errors.AsType[*dialError](err)
-	return dial && !x.connected && x.request.Context().Err() == nil
+	return dial && (!x.connected || x.body == nil && isSafe(x.request.Method)) && x.request.Context().Err() == nil
+}
+
+// isSafe reports whether a method is safe (RFC 9110, section 9.2.1): asking twice
+// asks for nothing more.
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
 }
 
 // refuse ends an exchange for which there is no answer to copy. It is the

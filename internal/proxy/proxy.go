@@ -27,8 +27,10 @@
 //     target, if none of it had been written, or if it has no body and its
 //     method is GET, HEAD, OPTIONS or TRACE or it carries an Idempotency-Key.
 //   - A request that could not be sent, because its target can't be connected to,
-//     is given to one other target, once. The first one's failure is observed
-//     and logged all the same.
+//     is given to one other target, once; so is one without a body and with a safe
+//     method whose kept connection was closed and whose target then can't be
+//     connected to again. The first one's failure is observed and logged all the
+//     same.
 //   - No side may hold the other for ever: every wait for the next bytes is
 //     bounded, in both directions; see [Proxy.ResponseTimeout]. Only upgraded
 //     connections may be silent for as long as they like.

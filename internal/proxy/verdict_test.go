@@ -240,31 +240,60 @@ func TestOtherTarget(t *testing.T) {
 }
 
 // TestSentIsNotSentElsewhere has a target close a kept connection upon its second
-// request, and refuse the new connection on which that would be repeated. The
-// request may have had an effect there, so no other target may get it.
+// request, and refuse the new connection on which that would be repeated. A request
+// that may have had an effect there is given to no other target.
 func TestSentIsNotSentElsewhere(t *testing.T) {
-	address := wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
-		readHead(t, r)
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-		readHead(t, r)
-	})
-	var dials atomic.Int64
-	picker := &two{other: address}
-	p := &proxy.Proxy{Picker: picker}
-	p.SetDial(func(ctx context.Context, network, _ string) (net.Conn, error) {
-		if dials.Add(1) > 1 {
-			return dialRefusing(ctx, network, refusing)
-		}
-		return dialRefusing(ctx, network, address)
-	})
-	f := serve(t, p)
-	for i, want := range []int{http.StatusOK, http.StatusBadGateway} {
-		if res, _ := get(t, f.url); res.StatusCode != want {
-			t.Errorf("request %d: %d, want %d", i, res.StatusCode, want)
-		}
-		f.observation(t)
-	}
-	if len(picker.than) != 0 || dials.Load() != 2 {
-		t.Errorf("%d dials, and %d other targets were asked for; want 2 and 0", dials.Load(), len(picker.than))
+	for _, test := range []struct {
+		method string
+		second int // the status when the kept connection is closed and the target gone
+		others int // how often another target is asked for
+	}{
+		{http.MethodGet, http.StatusOK, 1},
+		{http.MethodPost, http.StatusBadGateway, 0},
+		{http.MethodDelete, http.StatusBadGateway, 0},
+	} {
+		t.Run(test.method, func(t *testing.T) {
+			dying := wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
+				readHead(t, r)
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				readHead(t, r)
+			})
+			other := wireTarget(t, func(c *net.TCPConn, r *bufio.Reader) {
+				readHead(t, r)
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			})
+			var dials atomic.Int64
+			picker := &two{other: other}
+			p := &proxy.Proxy{Picker: picker}
+			p.SetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+				switch {
+				case address == other:
+					return dialRefusing(ctx, network, other)
+				case dials.Add(1) > 1:
+					return dialRefusing(ctx, network, refusing)
+				}
+				return dialRefusing(ctx, network, dying)
+			})
+			f := serve(t, p)
+			for i, want := range []int{http.StatusOK, test.second} {
+				request, err := http.NewRequestWithContext(t.Context(), test.method, f.url, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := http.DefaultTransport.RoundTrip(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if res.StatusCode != want {
+					t.Errorf("request %d: %d, want %d", i, res.StatusCode, want)
+				}
+				f.observation(t)
+			}
+			if len(picker.than) != test.others {
+				t.Errorf("%d other targets were asked for, want %d", len(picker.than), test.others)
+			}
+		})
 	}
 }
