@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/inservice/inservice/health"
@@ -131,13 +132,14 @@ type Agent struct {
 	lines    linelimit.Limit // of questions
 	path     string          // without trailing slash, so "" for the root
 	listener net.Listener
-	others   []other   // what else is bound, by Open
-	began    time.Time // set by Run before anything runs
+	others   []other     // what else is bound, by Open
+	calm     bool        // nobody came any more, so there is nobody to part from; set by leave before the front is told to close
+	began    time.Time   // set by Run before anything runs
+	ending   atomic.Bool // told to end, so that the answer stays red
 
 	mu      sync.Mutex
 	drained time.Time // guarded by mu; since when the answer is red on purpose, zero if it is not
 	visits  uint64    // guarded by mu; how many visitors had come by then
-	calm    bool      // set by leave: nobody came any more, so there is nobody to part from
 }
 
 // Open binds all addresses. A busy port is an error, after which nothing is
@@ -255,8 +257,12 @@ func (a *Agent) Drain() {
 	a.herald.Nudge()
 }
 
-// Undrain takes Drain back: the answer is that of the checks again.
+// Undrain takes Drain back: the answer is that of the checks again. An agent that
+// was told to end stays red.
 func (a *Agent) Undrain() {
+	if a.ending.Load() {
+		return
+	}
 	a.mu.Lock()
 	a.drained = time.Time{}
 	a.mu.Unlock()

@@ -413,7 +413,8 @@ func TestLogsFailuresAndChanges(t *testing.T) {
 			{"start", step(500 * time.Millisecond), "level=INFO msg=\"in service\" status=pass was=unknown\n"},
 			{"passes", step(10 * time.Second), ""},
 			{"first failure", func() string { broken.Store(true); return step(time.Second) }(), failed + out},
-			{"second failure", step(time.Second), failed},
+			{"failures like it", step(59 * time.Second), ""},
+			{"the one after a minute", step(time.Second), strings.TrimSuffix(failed, "\n") + " again=60\n"},
 			{"healed", func() string { broken.Store(false); return step(time.Second) }(), again + "level=INFO msg=\"in service\" status=pass was=fail\n"},
 		}
 		for _, s := range steps {

@@ -27,23 +27,50 @@ type State struct {
 	Drained    bool          `json:"drained,omitempty"`
 	Why        string        `json:"why,omitempty"`
 
-	Askers []Asker `json:"askers"`
+	Checks []CheckState `json:"checks"`
+	Askers []Asker      `json:"askers"`
+}
+
+// CheckState is what an agent tells of one check.
+type CheckState struct {
+	Name   string        `json:"name"`
+	Status string        `json:"status"`
+	Age    time.Duration `json:"age"`             // of the result, in nanoseconds; zero before the first
+	Error  string        `json:"error,omitempty"` // what the last run said
 }
 
 // Asker is somebody who asks for the agent's health.
 type Asker struct {
-	Name  string `json:"name"` // what it is, if recognised, and its address
-	Red   int    `json:"red"`  // red answers in a row
-	Needs int    `json:"needs"`
-	Knows bool   `json:"knows"` // it has fetched as many red answers as it needs
+	Name  string        `json:"name"`  // what it is, if recognised, and its address
+	Last  time.Duration `json:"last"`  // since its last question, in nanoseconds
+	Every time.Duration `json:"every"` // between its questions; zero after the first
+	Red   int           `json:"red"`   // red answers in a row
+	Needs int           `json:"needs"`
+	Knows bool          `json:"knows"` // it has fetched as many red answers as it needs
 }
 
 // state is that of this moment.
 func (a *Agent) state() State {
 	now := time.Now()
-	s := State{Address: a.Addr().String(), Status: a.registry.Status().String(), Askers: []Asker{}}
+	snapshot := a.registry.Snapshot()
+	s := State{Address: a.Addr().String(), Status: snapshot.Status.String(), Checks: []CheckState{}, Askers: []Asker{}}
+	if snapshot.Starting {
+		s.Status = "starting"
+	}
+	for _, r := range snapshot.Results {
+		c := CheckState{Name: r.Check, Status: r.Status.String()}
+		if !r.Time.IsZero() {
+			c.Age = now.Sub(r.Time)
+		}
+		if r.Err != nil {
+			c.Error = r.Err.Error()
+		}
+		s.Checks = append(s.Checks, c)
+	}
 	for _, k := range a.askers.List(now) {
-		s.Askers = append(s.Askers, Asker{Name: nameOf(k.Key), Red: k.Red, Needs: k.Needs, Knows: k.Knows})
+		s.Askers = append(s.Askers, Asker{
+			Name: nameOf(k.Key), Last: now.Sub(k.Last), Every: k.Interval, Red: k.Red, Needs: k.Needs, Knows: k.Knows,
+		})
 	}
 	if !a.drainedSince().IsZero() {
 		c := a.circumstances(now)
@@ -59,7 +86,11 @@ func (a *Agent) state() State {
 func (a *Agent) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, do func()) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && a.ending.Load() {
+				http.Error(w, "it was told to end, so it stays red and then is gone", http.StatusConflict)
+				return
+			}
 			do()
 			w.Header().Set("Content-Type", "application/json")
 			json.NewEncoder(w).Encode(a.state())
@@ -104,6 +135,9 @@ func (c Client) ask(ctx context.Context, method, target string) (State, error) {
 	}
 	if err != nil {
 		return State{}, fmt.Errorf("the agent: %w", err)
+	}
+	if answer.Status == http.StatusConflict {
+		return State{}, fmt.Errorf("the agent on %s: %s", c.Control, answer.Body)
 	}
 	if answer.Status != http.StatusOK {
 		return State{}, fmt.Errorf("the agent on %s answered %d: %s", c.Control, answer.Status, answer.Body)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,7 @@ func TestJournal(t *testing.T) {
 		}
 		return a
 	}})))
-	for _, step := range []struct {
+	for i, step := range []struct {
 		name   string
 		result health.Result
 		want   string
@@ -29,13 +30,13 @@ func TestJournal(t *testing.T) {
 		{"the first pass", health.Result{Status: health.Pass, Passes: 1}, ""},
 		{"a pass like it", health.Result{Status: health.Pass, Passes: 2}, ""},
 		{"a failure that is too few", health.Result{Status: health.Pass, Failures: 1, Err: refused}, `level=WARN msg="check failed" check=c error=refused`},
-		{"enough of them", health.Result{Status: health.Fail, Failures: 2, Err: refused}, `level=WARN msg="check failed" check=c error=refused`},
+		{"enough of them", health.Result{Status: health.Fail, Failures: 2, Err: refused}, `level=WARN msg="check failed" check=c error=refused again=1`},
 		{"a pass that is too few", health.Result{Status: health.Fail, Passes: 1, Err: refused}, `level=INFO msg="check passes, and has failed too lately to count" check=c error=refused`},
 		{"enough of them", health.Result{Status: health.Pass, Passes: 2}, `level=INFO msg="check passes again" check=c`},
 		{"degraded", health.Result{Status: health.Warn, Passes: 3, Err: refused}, `level=WARN msg="check is degraded" check=c error=refused`},
 		{"well", health.Result{Status: health.Pass, Passes: 4}, `level=INFO msg="check passes again" check=c`},
 	} {
-		step.result.Check = "c"
+		step.result.Check, step.result.Time = "c", time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC)
 		j.result(step.result)
 		if diff := cmp.Diff(step.want, strings.TrimSpace(log.take())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)

@@ -58,7 +58,7 @@ func (c circumstances) mayClose() (bool, string) {
 		return true, "the drain timeout has passed"
 	}
 	if c.Ignorant > 0 {
-		return false, fmt.Sprintf("%d of %d who ask have not fetched enough red answers", c.Ignorant, c.Askers)
+		return false, fmt.Sprintf("askers that have not fetched enough red answers: %d", c.Ignorant)
 	}
 	calm := c.calm()
 	switch {
@@ -83,7 +83,12 @@ func (a *Agent) circumstances(now time.Time) circumstances {
 	if since := a.drainedSince(); !since.IsZero() {
 		c.Drained = now.Sub(since)
 	}
-	c.Askers, c.Ignorant = len(a.askers.List(now)), len(a.askers.Ignorant(now))
+	for _, asker := range a.askers.List(now) {
+		if learns(asker) {
+			c.Askers++
+		}
+	}
+	c.Ignorant = len(a.askers.Ignorant(now))
 	if a.Gateway != nil {
 		s := a.Gateway.Stats()
 		c.Visitors, c.InFlight, c.LastVisit = true, s.InFlight, now.Sub(s.Last)
@@ -92,9 +97,14 @@ func (a *Agent) circumstances(now time.Time) circumstances {
 	return c
 }
 
+// learns reports whether an asker acts on what it hears: not a monitor, nor a
+// person who asked once or twice.
+func learns(a askers.Asker) bool { return a.Needs > 0 && (a.Name != "" || a.Asked > 2) }
+
 // leave turns the answer red and returns when everybody who asks knows and
 // nobody comes any more, or at DrainTimeout, or when the agent breaks.
 func (a *Agent) leave(broken <-chan struct{}) {
+	a.ending.Store(true)
 	a.Drain()
 	if a.DrainTimeout <= 0 {
 		return
@@ -113,7 +123,11 @@ func (a *Agent) leave(broken <-chan struct{}) {
 		}
 		if why != said {
 			said = why
-			a.Log.Info("draining: " + why)
+			var attributes []any
+			if c.Ignorant > 0 {
+				attributes = []any{"waiting_for", names(a.askers.Ignorant(time.Now()))}
+			}
+			a.Log.Info("draining: "+why, attributes...)
 		}
 		select {
 		case <-ticker.C:
@@ -128,7 +142,7 @@ func (a *Agent) logLeaving(why string, c circumstances) {
 	attributes := []any{"drained_for", c.Drained.Round(time.Millisecond).String()}
 	if c.Ignorant > 0 || c.InFlight > 0 {
 		level = slog.LevelWarn
-		attributes = append(attributes, "not_told", names(a.askers.Ignorant(time.Now())), "requests", c.InFlight)
+		attributes = append(attributes, "may_still_send", names(a.askers.Ignorant(time.Now())), "requests", c.InFlight)
 	}
 	a.Log.Log(context.Background(), level, "closing: "+why, attributes...)
 }

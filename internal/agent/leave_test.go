@@ -17,11 +17,11 @@ func TestMayClose(t *testing.T) {
 	}{
 		{"a sidecar nobody asks", circumstances{Limit: limit, Uptime: young}, true, "nobody asks"},
 		{"one asker knows, one does not", circumstances{Limit: limit, Uptime: old, Askers: 2, Ignorant: 1}, false,
-			"1 of 2 who ask have not fetched enough red answers"},
+			"askers that have not fetched enough red answers: 1"},
 		{"all know", circumstances{Limit: limit, Uptime: old, Askers: 2}, true, "everybody who asks knows, and nobody comes any more"},
 		{"the timeout, whoever does not know", circumstances{Drained: limit, Limit: limit, Askers: 2, Ignorant: 2}, true, "the drain timeout has passed"},
 		{"just before the timeout", circumstances{Drained: limit - 1, Limit: limit, Askers: 2, Ignorant: 2}, false,
-			"2 of 2 who ask have not fetched enough red answers"},
+			"askers that have not fetched enough red answers: 2"},
 		{"all know, visitors still come", circumstances{Limit: limit, Askers: 1, Visitors: true, LastVisit: quiet - 1}, false, "visitors still come"},
 		{"all know, a request is in flight", circumstances{Limit: limit, Askers: 1, Visitors: true, LastVisit: time.Hour, InFlight: 1}, false, "visitors still come"},
 		{"all know, visitors have stopped", circumstances{Limit: limit, Askers: 1, Visitors: true, LastVisit: quiet}, true,

@@ -50,6 +50,7 @@ func (a *Agent) openOthers() error {
 			return err
 		}
 		a.others = append(a.others, other{run: port.Run})
+		a.Log.Info("agent opens a port while it is in service", "address", a.Port)
 	}
 	if a.Systemd != nil {
 		a.Systemd.Herald = &a.herald

@@ -59,14 +59,14 @@ func (a *Agent) asked(k askers.Key, green bool, word string) {
 	if green && change == askers.None {
 		return
 	}
-	level, message := slog.LevelInfo, "somebody new asks"
+	level, message := slog.LevelInfo, "first health question"
 	switch {
 	case !green && change == askers.None:
-		level, message = slog.LevelWarn, "asked, and the answer is red"
+		level, message = slog.LevelWarn, "told again that the answer is red"
 	case !green:
-		level, message = slog.LevelWarn, "asked, and the answer is red now"
+		level, message = slog.LevelWarn, "told, for the first time, that the answer is red"
 	case change == askers.Changed:
-		message = "asked, and the answer is green again"
+		message = "told that the answer is green again"
 	}
 	ok, leftOut := a.lines.Allow(now)
 	if !ok {

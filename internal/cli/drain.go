@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +31,9 @@ one of them has, and visitors have stopped coming.`,
 		Example: "  inservice agent drain --wait 1m && systemctl restart mysite && inservice agent undrain",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("wait") && wait <= 0 {
+				return &usageError{err: fmt.Errorf("--wait: %v is not above zero", wait)}
+			}
 			client, err := p.agentClient(c.Context(), *socket)
 			if err != nil {
 				return err
@@ -83,7 +88,7 @@ func (p *program) agentClient(ctx context.Context, socket string) (agent.Client,
 	if socket != "" {
 		return agent.Client{Control: socket}, nil
 	}
-	sockets, err := filepath.Glob(filepath.Join(control.Dir(), "agent-*.sock"))
+	sockets, err := filepath.Glob(filepath.Join(control.Dir(), "*.sock"))
 	if err != nil {
 		return agent.Client{}, err
 	}
@@ -110,6 +115,9 @@ func (p *program) agentClient(ctx context.Context, socket string) (agent.Client,
 func (p *program) agentError(err error) error {
 	if errors.Is(err, agent.ErrNotRunning) {
 		return &hintError{err: err, hint: "an agent of another user, or one with agent.control in its file, is found with --control FILE"}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return &hintError{err: err, hint: "run it as the user whom the agent runs as, or as root"}
 	}
 	return err
 }
@@ -153,19 +161,43 @@ func (p *program) awaitDrained(ctx context.Context, client agent.Client, wait ti
 // printState shows an agent as people read it.
 func (p *program) printState(s agent.State) {
 	fmt.Fprintf(p.stdout, "agent on %s: %s\n", s.Address, stateWord(s))
-	for _, a := range s.Askers {
-		switch {
-		case !s.Draining:
-			fmt.Fprintf(p.stdout, "  %s asks\n", a.Name)
-		case a.Knows:
-			fmt.Fprintf(p.stdout, "  %s knows: %d red answers, it needs %d\n", a.Name, a.Red, a.Needs)
-		default:
-			fmt.Fprintf(p.stdout, "  %s has fetched %d of %d red answers\n", a.Name, a.Red, a.Needs)
-		}
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, c := range s.Checks {
+		fmt.Fprintf(table, "  check %s\t%s\t%s\t%s\n", c.Name, c.Status, ago(c.Age), c.Error)
 	}
+	for _, a := range s.Askers {
+		fmt.Fprintf(table, "  asked by %s\t%s\t%s\t%s\n", a.Name, every(a.Every), ago(a.Last), askerWord(s, a))
+	}
+	table.Flush()
 	if len(s.Askers) == 0 {
 		fmt.Fprintln(p.stdout, "  nobody asks")
 	}
+}
+
+// askerWord is how far an asker has learnt that the answer is red.
+func askerWord(s agent.State, a agent.Asker) string {
+	switch {
+	case !s.Draining:
+		return ""
+	case a.Knows:
+		return fmt.Sprintf("knows: %d red answers, it needs %d", a.Red, a.Needs)
+	default:
+		return fmt.Sprintf("has fetched %d of %d red answers", a.Red, a.Needs)
+	}
+}
+
+func ago(d time.Duration) string {
+	if d == 0 {
+		return "not yet"
+	}
+	return d.Round(100*time.Millisecond).String() + " ago"
+}
+
+func every(d time.Duration) string {
+	if d == 0 {
+		return "once"
+	}
+	return "every " + d.Round(100*time.Millisecond).String()
 }
 
 func stateWord(s agent.State) string {
