@@ -118,10 +118,10 @@ type Check struct {
 	// of a shared failure, such as one of a page that reads the shared database.
 	// All servers fail it together then, so that believing it would take all of
 	// them out, which Scope Shared is there to prevent. Its failure weighs Warn
-	// while a check of scope Shared fails, until every such check has had time to
-	// notice (it has begun and finished a run since the failure began), and for
-	// this long after the last failed run of one: as long as the failure may go on
-	// to show. Zero means that the check stands for itself.
+	// while a check of scope Shared fails and for this long after, as long as it may
+	// go on to show; and, for no longer than this, until every shared check has had
+	// time to notice: it has finished a run that began after the failures did. Zero
+	// means that the check stands for itself.
 	FollowsShared time.Duration
 
 	// ComponentType is the health+json field of that name, such as

@@ -17,10 +17,11 @@ func randomResult(random *rand.Rand) Result {
 		Time: epoch.Add(time.Duration(random.IntN(10)) * time.Second), FreshFor: time.Duration(1+random.IntN(10)) * time.Second,
 	}
 	if r.Status == Fail { // a history of failures as record keeps it
-		r.failing, r.lastFailure = r.Time.Add(-time.Duration(random.IntN(5))*time.Second), r.Time
+		r.spell, r.lastFail = r.Time.Add(-time.Duration(random.IntN(5))*time.Second), r.Time
 	} else if random.IntN(3) == 0 {
-		r.failing = r.Time.Add(-time.Duration(1+random.IntN(10)) * time.Second)
-		r.lastFailure = r.failing
+		r.spell = r.Time.Add(-time.Duration(1+random.IntN(10)) * time.Second)
+		r.lastFail = r.spell
+		r.Failures = random.IntN(2)
 	}
 	if r.Status == Unknown && random.IntN(2) == 0 {
 		r.Time = time.Time{}
@@ -73,8 +74,8 @@ func TestJudgeProperty(t *testing.T) {
 
 // What is published, read at any later moment, is what would be published then:
 // until changes no answer, whether a result turns stale, the grace ends or a
-// failure no longer follows from a shared one. And
-// the results of a snapshot carry the verdict of their moment.
+// failure no longer follows from a shared one. And the results of a snapshot carry
+// the verdict of their moment.
 func TestPublishedAgreesWithItsResults(t *testing.T) {
 	property := func(seed uint64) bool {
 		random := rand.New(rand.NewPCG(seed, 1))

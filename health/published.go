@@ -65,8 +65,13 @@ func publish(results []Result, s startup, now time.Time) *published {
 func (p *published) changesAsItStopsFollowing(r *Result, now time.Time) {
 	for i := range p.results {
 		s := &p.results[i]
-		if end := s.lastFailure.Add(r.FollowsShared); s.Scope == Shared && !s.lastFailure.IsZero() && !end.Before(now) {
-			p.changesAfter(end)
+		if s.Scope != Shared {
+			continue
+		}
+		for _, from := range [...]time.Time{s.lastFail, r.spell} {
+			if end := from.Add(r.FollowsShared); !from.IsZero() && !end.Before(now) {
+				p.changesAfter(end)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/inservice/inservice/internal/threshold"
 )
@@ -11,9 +12,10 @@ import (
 type record struct {
 	check   Check // defaults filled
 	state   threshold.State
-	passed  Status // what the last passing run came to: Pass or Warn
-	failure error  // what the last failing run said
-	result  Result // what is known now
+	passed  Status    // what the last passing run came to: Pass or Warn
+	failure error     // what the last failing run said
+	failed  time.Time // when that was known; zero before any
+	result  Result    // what is known now
 }
 
 func newRecord(c Check) record {
@@ -41,10 +43,13 @@ func (r record) add(last run) record {
 		r.passed = Pass
 	default:
 		r.failure = last.err
-		r.result.lastFailure = last.time
-		if r.state.Failures == 1 {
-			r.result.failing = last.time
+		if r.failed.IsZero() || last.time.Sub(r.failed) > r.check.FollowsShared {
+			r.result.spell = last.time
 		}
+		r.failed = last.time
+	}
+	if r.state.Status == threshold.OutOfService {
+		r.result.lastFail = last.time
 	}
 	r.result.Status, r.result.Err = r.status(), r.reason(last.err)
 	r.result.Passes, r.result.Failures = r.state.Passes, r.state.Failures

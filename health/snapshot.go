@@ -39,8 +39,8 @@ type Result struct {
 	Duration      time.Duration // how long the run took, or has taken so far when it is stuck
 	FreshFor      time.Duration // how long after Time the result counts
 
-	failing     time.Time // when the first of the last failures in a row was known; zero before any
-	lastFailure time.Time // when the last failure was known; zero before any
+	spell    time.Time // when the last failures began; passes between them, for up to FollowsShared, don't end it
+	lastFail time.Time // when Status was last Fail; zero if it never was
 }
 
 // stale reports whether the result no longer counts at now. One that never came
@@ -91,13 +91,18 @@ func follows(results []Result, r *Result, now time.Time) bool {
 			continue
 		}
 		failing := s.Status == Fail && !s.stale(now)
-		unaware := s.Time.Add(-s.Duration).Before(r.failing)
-		lately := !s.lastFailure.IsZero() && !now.After(s.lastFailure.Add(r.FollowsShared))
-		if failing || unaware || lately {
+		lately := !s.lastFail.IsZero() && !now.After(s.lastFail.Add(r.FollowsShared))
+		if failing || lately || s.unaware(r) && !now.After(r.spell.Add(r.FollowsShared)) {
 			return true
 		}
 	}
 	return false
+}
+
+// unaware reports whether a shared check may still find what r fails of: it has not
+// begun a run since, or its failures don't suffice yet.
+func (r *Result) unaware(of *Result) bool {
+	return r.Failures > 0 || r.Time.Add(-r.Duration).Before(of.spell)
 }
 
 // judge is the verdict on results at now: the worst of their weights. No results
