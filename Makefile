@@ -9,10 +9,10 @@ BENCHFLAGS ?=
 # its verdict changes while the code stands still and it fails offline.
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build test lint bench
+.PHONY: help build test lint bench bench-gateway bench-drain
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s%s\n", $$1, $$2}' Makefile
 
 build: ## build the program: bin/inservice
 	$(GO) build -o bin/inservice ./cmd/inservice
@@ -31,6 +31,17 @@ lint: ## gofmt, go vet, staticcheck, go.mod tidy: all must be silent
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 
-bench: ## measure the agent beside nginx, in one run
+# What the benches print is explained in docs/performance.md. BENCHFLAGS=-short
+# only shows that they work.
+
+bench: ## measure answers to health checks beside nginx
 	@scripts/install-test-deps bench
 	$(GO) run ./bench/health $(BENCHFLAGS)
+
+bench-gateway: ## measure what standing in front of an app costs, beside nginx
+	@scripts/install-test-deps bench
+	$(GO) run ./bench/gateway $(BENCHFLAGS)
+
+bench-drain: ## restart servers under load behind real load balancers; takes long
+	@scripts/install-test-deps
+	$(GO) run ./bench/drain $(BENCHFLAGS)

@@ -2,83 +2,45 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
-	"regexp"
-	"slices"
-	"strconv"
-	"time"
+	"strings"
+
+	"github.com/inservice/inservice/bench/internal/rig"
+	"github.com/inservice/inservice/internal/realserver"
 )
 
-// connections is how many askers there are at once.
-const connections = 32
-
-// kind is a way of asking.
-type kind struct {
-	name   string
-	header []string // for wrk
+// measureAnswers prints a table for each way of asking.
+func measureAnswers(r *rig.Rig, program string, rounds rig.Rounds) {
+	database := realserver.Postgres(r)
+	nginx := realserver.Nginx(r, `
+		access_log off;
+		keepalive_requests 1000000000;
+		server { listen {addr}; location = `+rig.HealthPath+` { default_type text/plain; return 200 ok; } }`)
+	page := nginx.DSN() + rig.HealthPath
+	checks := []string{
+		sqlCheck(database),
+		fmt.Sprintf("{name: page, http: {url: %q}}", page),
+		fmt.Sprintf("{name: other-page, http: {url: %q}}", page+"?other"),
+		fmt.Sprintf("{name: web, tcp: {address: %q}}", nginx.Addr()),
+		fmt.Sprintf("{name: socket, tcp: {address: %q}}", database.Addr()),
+	}
+	servers := []rig.Server{
+		{Name: "nginx return 200 ok", URL: nginx.DSN(), CPU: nginx.CPUTime},
+		r.Agent(program, "sidecar, 0 checks", sidecar()),
+		r.Agent(program, "sidecar, 1 check", sidecar(checks[:1]...)),
+		r.Agent(program, "sidecar, 5 checks", sidecar(checks...)),
+		r.Agent(program, "gateway, its app check", fmt.Sprintf("agent: {listen: '{addr}', app: %q, control: off, drain_timeout: 0s}\n", nginx.DSN())),
+	}
+	r.Compare(rig.Comparison{Title: "kept connections", Path: rig.HealthPath, Servers: servers}, rounds)
+	r.Compare(rig.Comparison{
+		Title: "a new connection for each answer", Path: rig.HealthPath, Header: []string{"Connection: close"}, Servers: servers,
+	}, rounds)
 }
 
-var kinds = []kind{
-	{"kept connections", nil},
-	{"a new connection for each answer", []string{"-H", "Connection: close"}},
+// sidecar is the configuration of an agent without an app.
+func sidecar(checks ...string) string {
+	return fmt.Sprintf("agent: {listen: '{addr}', control: off, drain_timeout: 0s, checks: [%s]}\n", strings.Join(checks, ", "))
 }
 
-// figure is one round's result for one server.
-type figure struct{ perSecond, perCPU float64 }
-
-func measureAnswers(r *rig, servers []server, p plan) {
-	for _, k := range kinds {
-		figures := make([][]figure, len(servers))
-		for range p.rounds {
-			for i, s := range servers {
-				figures[i] = append(figures[i], load(r, s, k, p.round))
-			}
-		}
-		fmt.Printf("%s\n\n", k.name)
-		fmt.Printf("| %-20s | %12s | %16s | %8s |\n", "server", "answers/s", "answers/CPU-s", "of nginx")
-		fmt.Printf("| %-20s | %12s | %16s | %8s |\n", "---", "---:", "---:", "---:")
-		base := median(figures[0])
-		for i, s := range servers {
-			m := median(figures[i])
-			fmt.Printf("| %-20s | %12.0f | %16.0f | %8.2f |\n", s.name, m.perSecond, m.perCPU, m.perCPU/base.perCPU)
-		}
-		fmt.Println()
-	}
-}
-
-var (
-	wrkRequests = regexp.MustCompile(`(\d+) requests in`)
-	wrkErrors   = regexp.MustCompile(`Non-2xx or 3xx responses: \d+`)
-)
-
-// load has wrk ask one server for a while.
-func load(r *rig, s server, k kind, d time.Duration) figure {
-	args := append([]string{"-t1", "-c" + strconv.Itoa(connections), "-d" + strconv.Itoa(int(d.Seconds())) + "s"}, k.header...)
-	before, begun := s.cpu(), time.Now()
-	out, err := exec.CommandContext(r.ctx, "wrk", append(args, s.url)...).CombinedOutput()
-	took, used := time.Since(begun), s.cpu()-before
-	if err != nil {
-		r.Fatalf("wrk on %s (install it with 'make bench'): %v\n%s", s.name, err, out)
-	}
-	found := wrkRequests.FindSubmatch(out)
-	if bad := wrkErrors.Find(out); bad != nil || found == nil {
-		r.Fatalf("%s did not answer every request with 200: %s\n%s", s.name, bad, out)
-	}
-	answers, err := strconv.ParseFloat(string(found[1]), 64)
-	r.must("wrk's count", err)
-	if used <= 0 {
-		r.Fatalf("%s used no processor time for %v answers: the wrong process is measured", s.name, answers)
-	}
-	return figure{answers / took.Seconds(), answers / used.Seconds()}
-}
-
-// median takes each column's on its own.
-func median(figures []figure) figure {
-	var perSecond, perCPU []float64
-	for _, f := range figures {
-		perSecond, perCPU = append(perSecond, f.perSecond), append(perCPU, f.perCPU)
-	}
-	slices.Sort(perSecond)
-	slices.Sort(perCPU)
-	return figure{perSecond[len(perSecond)/2], perCPU[len(perCPU)/2]}
+func sqlCheck(database *realserver.Server) string {
+	return fmt.Sprintf("{name: database, sql: {dsn: %q}}", database.DSN())
 }

@@ -1,36 +1,31 @@
-// Command health measures what answering health checks costs: the agent with 0,
-// 1 and 5 checks beside nginx `return 200 ok`, in one run, and how many queries
-// reach the database while a thousand probes a second arrive.
+// Command health measures what answering health checks costs: the agent as a
+// sidecar with 0, 1 and 5 checks and as a gateway, beside nginx `return 200 ok`,
+// and how many queries reach the database while a thousand probes a second arrive.
 //
-// Rounds are interleaved, so that what else the machine does falls on all of
-// them, and medians are reported. Answers per CPU-second count the server's own
-// processor time, as the operating system does. It needs wrk, nginx and
-// PostgreSQL; `make bench` installs them.
+// Answers per CPU-second count the server's own processor time, as the operating
+// system does. It needs wrk, nginx and PostgreSQL; `make bench` installs them.
 //
 // It exits 1 when the queries are not those of the checks' own clock: that, unlike
 // speed, does not depend on the machine.
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"runtime"
 	"time"
+
+	"github.com/inservice/inservice/bench/internal/rig"
 )
 
 // plan is how long to measure.
 type plan struct {
-	rounds int
-	round  time.Duration // of load on one server
+	rounds rig.Rounds
 	probes time.Duration // of probes while queries are counted; a multiple of interval
 }
 
 var (
-	full  = plan{rounds: 5, round: 3 * time.Second, probes: time.Minute}
-	short = plan{rounds: 1, round: time.Second, probes: 20 * time.Second}
+	full  = plan{rig.Full, time.Minute}
+	short = plan{rig.Short, 20 * time.Second}
 )
 
 func main() {
@@ -40,28 +35,10 @@ func main() {
 	if *isShort {
 		p = short
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, p))
-}
-
-// run measures and returns the exit status. What it started has ended when it
-// returns.
-func run(ctx context.Context, p plan) (status int) {
-	r := &rig{ctx: ctx}
-	defer r.cleanup()
-	defer func() {
-		switch failure := recover().(type) {
-		case nil:
-		case failed:
-			fmt.Fprintln(os.Stderr, "error:", failure)
-			status = 1
-		default:
-			panic(failure)
-		}
-	}()
-	fmt.Printf("health bench: %d cores, %s, %d rounds of %v each, medians\n\n", runtime.NumCPU(), runtime.Version(), p.rounds, p.round)
-	servers := r.start()
-	measureAnswers(r, servers, p)
-	return measureQueries(r, p)
+	rig.Main(func(r *rig.Rig) {
+		fmt.Printf("health bench: %s, %v\n\n", rig.Machine(), p.rounds)
+		program := r.Build()
+		r.Stage(func(r *rig.Rig) { measureAnswers(r, program, p.rounds) })
+		measureQueries(r, program, p.probes)
+	})
 }

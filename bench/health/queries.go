@@ -9,23 +9,27 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/inservice/inservice/bench/internal/rig"
 	"github.com/inservice/inservice/internal/realserver"
 )
 
 // probeRate is how many probes arrive each second, in all.
 const probeRate = 1000
 
+// interval is that of the checks: the agent's default.
+const interval = 5 * time.Second
+
 // measureQueries counts the queries that arrive at the database while probes do
 // at the agent. They must be those of the check's own clock.
-func measureQueries(r *rig, p plan) (status int) {
-	r.database = realserver.Postgres(r) // one that nobody else asks
-	s := r.startAgent("agent, 1 check", 1)
+func measureQueries(r *rig.Rig, program string, probes time.Duration) {
+	database := realserver.Postgres(r)
+	s := r.Agent(program, "sidecar, 1 check", sidecar(sqlCheck(database)))
 
-	before := r.database.Queries("select 1")
-	begun := time.Now()
-	answered, failed := probeFor(r.ctx, s.url, p.probes)
-	took := time.Since(begun)
-	queries := r.database.Queries("select 1") - before
+	before := database.Queries("select 1")
+	began := time.Now()
+	answered, failed := probeFor(r.Context, s.URL+rig.HealthPath, probes)
+	took := time.Since(began)
+	queries := database.Queries("select 1") - before
 
 	perMinute := float64(queries) / took.Minutes()
 	want := time.Minute.Seconds() / interval.Seconds()
@@ -36,13 +40,11 @@ func measureQueries(r *rig, p plan) (status int) {
 
 	// A window of n intervals holds n of the clock's beats, one more or less at its
 	// edges. With fewer probes than promised it would show nothing.
-	beats := int(p.probes / interval)
+	beats := int(probes / interval)
 	arrived := float64(answered) / took.Seconds()
 	if queries < beats-1 || queries > beats+1 || failed > 0 || arrived < 0.9*probeRate {
-		fmt.Printf("\nFAILED: want %d queries, one more or less, and %d probes a second, all answered 200\n", beats, probeRate)
-		return 1
+		r.Fatalf("want %d queries, one more or less, and %d probes a second, all answered 200", beats, probeRate)
 	}
-	return 0
 }
 
 // probeFor asks at a fixed pace, whether or not earlier answers have come.
@@ -52,9 +54,9 @@ func probeFor(ctx context.Context, url string, d time.Duration) (answered, faile
 	var good, bad atomic.Int64
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	begun := time.Now()
+	began := time.Now()
 	for i := range int64(probeRate) * int64(d/time.Second) {
-		if wait := time.Until(begun.Add(time.Duration(i) * time.Second / probeRate)); wait > 0 {
+		if wait := time.Until(began.Add(time.Duration(i) * time.Second / probeRate)); wait > 0 {
 			time.Sleep(wait)
 		}
 		if ctx.Err() != nil {
