@@ -12,9 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -48,14 +45,8 @@ func main() {
 }
 
 func measure(r *rig.Rig, p plan) {
-	dir, err := os.MkdirTemp("", "inservice-bench-")
-	r.Must("a folder", err)
-	r.Cleanup(func() { os.RemoveAll(dir) })
-	program := filepath.Join(dir, "inservice")
-	if out, err := exec.CommandContext(r.Context, "go", "build", "-o", program, "./cmd/inservice").CombinedOutput(); err != nil {
-		r.Fatalf("building inservice (run this from the module's root): %v\n%s", err, out)
-	}
-	fmt.Printf("drain bench: %d cores, %s, %d restarts each, 200 requests a second\n\n", runtime.NumCPU(), runtime.Version(), p.restarts)
+	program := r.Build()
+	fmt.Printf("drain bench: %s, restarts behind each: %d, 200 requests a second\n\n", rig.Machine(), p.restarts)
 	var rows []row
 	for _, balancer := range rollout.Balancers() {
 		if !strings.Contains(balancer.Name, p.only) {
@@ -67,7 +58,7 @@ func measure(r *rig.Rig, p plan) {
 			rows = append(rows, bestSleep(r, p, config))
 		}
 	}
-	print(rows)
+	printTable(rows)
 	for _, row := range rows {
 		if row.agent && len(row.losses) > 0 {
 			r.Fatalf("behind %s %d of %d requests were lost", row.balancer, len(row.losses), row.requests)
@@ -84,37 +75,45 @@ type row struct {
 	drains        []time.Duration // sorted
 }
 
-// roll restarts a site's servers. A fixed sleep is given up once it has lost
-// something.
+// roll restarts a site's servers.
 func roll(r *rig.Rig, p plan, c rollout.Config) row {
 	result := row{balancer: c.Balancer.Name, way: "agent", agent: c.Sleep == 0}
 	if !result.agent {
 		result.way = fmt.Sprintf("sleep %v", c.Sleep)
 	}
-	s := &stage{Rig: r}
-	defer s.end()
-	site := rollout.Open(r.Context, s, c)
+	r.Stage(func(r *rig.Rig) {
+		site := rollout.Open(r.Context, r, c)
+		result.restart(site, p)
+		tally := site.Finish()
+		result.requests, result.losses = tally.Requests, tally.Losses
+	})
+	slices.Sort(result.drains)
+	return result
+}
+
+// restart restarts one server after another. A fixed sleep is given up once it has
+// lost something.
+func (row *row) restart(site *rollout.Site, p plan) {
 	for n := range p.restarts {
 		before := len(site.Losses())
 		restart := site.Restart(n)
-		result.drains = append(result.drains, restart.Drain)
+		row.drains = append(row.drains, restart.Drain)
 		lost := site.Losses()[before:]
-		fmt.Fprintf(os.Stderr, "%s, %s: restart %d: drained for %v, back after %v, lost %d\n", result.balancer, result.way, n+1,
+		fmt.Fprintf(os.Stderr, "%s, %s: restart %d: drained for %v, back after %v, lost %d\n", row.balancer, row.way, n+1,
 			restart.Drain.Round(time.Millisecond), restart.Return.Round(time.Millisecond), len(lost))
 		for _, loss := range lost {
 			fmt.Fprintf(os.Stderr, "	%v\n", loss)
 		}
-		if len(lost) > 0 && p.log {
+		if len(lost) == 0 {
+			continue
+		}
+		if p.log {
 			fmt.Fprintf(os.Stderr, "%s\n", site.Log(n))
 		}
-		if len(lost) > 0 && !result.agent {
-			break
+		if !row.agent {
+			return
 		}
 	}
-	tally := site.Finish()
-	result.requests, result.losses = tally.Requests, tally.Losses
-	slices.Sort(result.drains)
-	return result
 }
 
 // bestSleep returns the row of the least sleep that loses nothing, or of the
@@ -129,24 +128,7 @@ func bestSleep(r *rig.Rig, p plan, c rollout.Config) row {
 	return best
 }
 
-// A stage is what belongs to one site, and ends before the next one begins.
-type stage struct {
-	*rig.Rig
-	cleanups []func()
-}
-
-// Cleanup has f called at the end of the stage.
-func (s *stage) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
-
-func (s *stage) end() {
-	for len(s.cleanups) > 0 {
-		last := s.cleanups[len(s.cleanups)-1]
-		s.cleanups = s.cleanups[:len(s.cleanups)-1]
-		last()
-	}
-}
-
-func print(rows []row) {
+func printTable(rows []row) {
 	fmt.Printf("| %-18s | %-12s | %8s | %8s | %6s | %12s | %12s |\n", "behind", "way to leave", "restarts", "requests", "lost", "drain median", "drain max")
 	fmt.Printf("| %-18s | %-12s | %8s | %8s | %6s | %12s | %12s |\n", "---", "---", "---:", "---:", "---:", "---:", "---:")
 	for _, row := range rows {
