@@ -1,10 +1,14 @@
 package doorman
 
 import (
+	"cmp"
 	"errors"
+	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -151,8 +155,8 @@ func (c *caller) reply(now time.Time) next {
 		}
 		c.begun = time.Time{}
 		c.r += len(c.question.Head)
-		code, word := c.door.Answer(&c.question)
-		keep := c.last.keeps && !c.door.parting.Load()
+		code, word, ok := c.answer()
+		keep := ok && c.last.keeps && !c.door.parting.Load()
 		c.out = appendAnswer(c.out, c.last, code, word, c.door.dates.date(now), keep)
 		if !keep {
 			return c.flush(hangUp)
@@ -163,6 +167,20 @@ func (c *caller) reply(now time.Time) next {
 	}
 	c.r, c.w = 0, 0
 	return c.flush(wait)
+}
+
+// answer is what Answer says to the question. If that panics, it is not ok and 500,
+// and nobody else's connection ends: net/http goes on after a handler's panic too.
+func (c *caller) answer() (code int, word string, ok bool) {
+	defer func() {
+		if !ok {
+			code, word = http.StatusInternalServerError, "error"
+			cmp.Or(c.door.Log, slog.Default()).Error("answering a health question panicked",
+				"error", recover(), "stack", string(debug.Stack()))
+		}
+	}()
+	code, word = c.door.Answer(&c.question)
+	return code, word, true
 }
 
 // recognise judges what is pending. If that is a bare question, it becomes the

@@ -13,8 +13,12 @@
 //   - A question is bare if nothing but the bare word can be its answer: GET, HEAD
 //     or OPTIONS; the health path with or without a slash at its end, and no query;
 //     HTTP/1.1, HTTP/1.0 or no version; no body, no Authorization, no Upgrade, no
-//     Expect, and no Accept that names JSON. Each is passed to Answer, also when a
-//     thousand come a second over one connection.
+//     Expect, and no Accept that names JSON. Its Host may be anything that ends
+//     with its line. Each is passed to Answer, also when a thousand come a second
+//     over one connection.
+//   - What net/http would refuse, HTTP/1.1 without a Host and no version, is bare
+//     with a query too, and the former with any Accept: the bare word is a better
+//     answer than 400, which takes a server out of service.
 //   - Everything else is not judged here: another path, and whatever is odd in a
 //     head (a bare CR or LF, a folded line, an unknown Connection option, a field
 //     twice that may be there once, more than 4 KiB), goes to the server as it came.
@@ -34,6 +38,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -53,7 +58,7 @@ const (
 type Question struct {
 	Method    string     // GET, HEAD or OPTIONS
 	Proto     string     // "HTTP/1.1", "HTTP/1.0", or "HTTP/0.9" for a request line without a version
-	Host      string     // the field's value; empty if there is none
+	Host      string     // the field's value, which can hold any bytes but control characters; empty if there is none
 	HasHost   bool       // there is a Host field
 	UserAgent string     // empty if there is none
 	Peer      netip.Addr // who is connected; the zero Addr if that has no IP address
@@ -76,7 +81,8 @@ type Doorman struct {
 
 	// Answer is called for each bare health question and says what the answer is: a
 	// status code and the body. It is called by many goroutines at a time, must be
-	// quick, and must neither change nor keep the question. Required.
+	// quick, and must neither change nor keep the question. If it panics, the answer
+	// is 500 and the connection ends. Required.
 	Answer func(q *Question) (code int, word string)
 
 	// HeaderTimeout is how long it may take from the connection's begin, or from
@@ -87,6 +93,9 @@ type Doorman struct {
 	// IdleTimeout is how long a connection is kept after an answer; it may be up to
 	// a second less. Zero means 75 seconds.
 	IdleTimeout time.Duration
+
+	// Log is told when Answer panics. Nil means slog.Default().
+	Log *slog.Logger
 
 	opened  sync.Once
 	lines   []requestLine

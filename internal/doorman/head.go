@@ -18,6 +18,7 @@ const (
 // are few of them, so they are compared, not parsed.
 type requestLine struct {
 	text, method, proto string
+	target              int // where the target ends in text
 }
 
 const noVersion = "HTTP/0.9"
@@ -33,12 +34,14 @@ func requestLines(path string) []requestLine {
 	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 		for _, target := range targets {
 			for _, proto := range []string{"HTTP/1.1", "HTTP/1.0"} {
-				lines = append(lines, requestLine{method + " " + target + " " + proto + "\r\n", method, proto})
+				asked := method + " " + target
+				lines = append(lines, requestLine{asked + " " + proto + "\r\n", method, proto, len(asked)})
 			}
 		}
 	}
 	for _, target := range targets { // HTTP/0.9 has no other method
-		lines = append(lines, requestLine{"GET " + target + "\r\n", "GET", noVersion})
+		asked := "GET " + target
+		lines = append(lines, requestLine{asked + "\r\n", "GET", noVersion, len(asked)})
 	}
 	return lines
 }
@@ -46,7 +49,8 @@ func requestLines(path string) []requestLine {
 // A head is what a bare question says. Its slices are of the bytes that were read.
 type head struct {
 	line      *requestLine
-	size      int // in bytes
+	size      int  // in bytes
+	details   bool // there is a query or an Accept that names JSON
 	host      []byte
 	hasHost   bool
 	userAgent []byte
@@ -89,6 +93,42 @@ func (h *head) read(lines []requestLine, b []byte) verdict {
 	if possible {
 		return unfinished
 	}
+	return h.readWithQuery(lines, b)
+}
+
+// readWithQuery reads a question that has a query. It is bare only if net/http
+// would refuse it.
+func (h *head) readWithQuery(lines []requestLine, b []byte) verdict {
+	query := bytes.IndexByte(b, '?')
+	if query < 0 {
+		return other
+	}
+	size := query + 1
+	for size < len(b) && ' ' < b[size] && b[size] <= '~' {
+		size++
+	}
+	possible := false
+	for i := range lines {
+		line := &lines[i]
+		target, end := line.text[:line.target], line.text[line.target:]
+		if string(b[:query]) != target || line.proto == "HTTP/1.0" { // which net/http takes without a Host
+			continue
+		}
+		if rest := b[size:]; len(rest) < len(end) {
+			possible = possible || end[:len(rest)] == string(rest)
+			continue
+		} else if string(rest[:len(end)]) != end {
+			continue
+		}
+		*h = head{line: line, size: size + len(end), details: true}
+		if line.proto == noVersion {
+			return bare
+		}
+		return h.readFields(b)
+	}
+	if possible {
+		return unfinished
+	}
 	return other
 }
 
@@ -98,7 +138,7 @@ func (h *head) readFields(b []byte) verdict {
 		rest := b[h.size:]
 		end := bytes.IndexByte(rest, '\n')
 		if end < 0 {
-			if !plain(bytes.TrimSuffix(rest, []byte("\r"))) {
+			if !printable(bytes.TrimSuffix(rest, []byte("\r"))) {
 				return other // at once: a head with odd line ends may have ended here
 			}
 			return unfinished
@@ -111,21 +151,27 @@ func (h *head) readFields(b []byte) verdict {
 		if len(field) == 0 {
 			return bare
 		}
-		if !plain(field) || !h.readField(field) {
+		if !printable(field) || !h.readField(field) || h.details && !h.isRefused() {
 			return other
 		}
 	}
 }
 
-// plain reports whether b is of printable ASCII only, spaces included.
-func plain(b []byte) bool {
+// isRefused reports whether net/http would refuse the head, as it is so far.
+func (h *head) isRefused() bool { return h.line.proto == "HTTP/1.1" && !h.hasHost }
+
+// printable reports whether the text b, begun or whole, is of printable ASCII only,
+// spaces included; or, if it is a Host field, of anything but control characters.
+func printable(b []byte) bool {
 	for _, c := range b {
-		if c < ' ' || c > '~' {
+		if c < ' ' || c == 0x7f || c > '~' && !isHostField(b) {
 			return false
 		}
 	}
 	return true
 }
+
+func isHostField(b []byte) bool { return len(b) >= len("Host:") && is(b[:len("Host:")], "Host:") }
 
 // Bits of head.seen.
 const (
@@ -144,13 +190,14 @@ func (h *head) readField(field []byte) bool {
 	switch len(name) { // most fields are none of these, so most are told by their length
 	case len("Host"):
 		if is(name, "Host") {
-			if h.hasHost || !isHost(value) {
+			if h.hasHost {
 				return false
 			}
 			h.host, h.hasHost = value, true
 		}
 	case len("Accept"): // and Expect
-		return !is(name, "Expect") && !(is(name, "Accept") && containsJSON(value))
+		h.details = h.details || is(name, "Accept") && containsJSON(value)
+		return !is(name, "Expect")
 	case len("Upgrade"):
 		return !is(name, "Upgrade")
 	case len("Connection"): // and User-Agent
@@ -194,17 +241,6 @@ func containsJSON(accept []byte) bool {
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// isHost reports whether b has nothing but what names, addresses and ports are
-// made of. Nothing at all is a Host too.
-func isHost(b []byte) bool {
-	for _, c := range b {
-		if !isAlphanumeric(c) && strings.IndexByte("-._:[]", c) < 0 {
 			return false
 		}
 	}

@@ -362,3 +362,19 @@ func TestNewProbersMeanwhile(t *testing.T) {
 	clients.Wait()
 	r.awaitEnd(t)
 }
+
+// TestDoormanLogs: when he fails, the front's log has it.
+func TestDoormanLogs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoorman()
+		d.Answer = func(*doorman.Question) (int, string) { panic("no answer") }
+		f := &front.Front{Doorman: d}
+		v := connect(t, f)
+		if res, _ := v.ask(t, "GET /health_check HTTP/1.1\r\nHost: h\r\n\r\n"); res.StatusCode != http.StatusInternalServerError || !res.Close {
+			t.Errorf("answer = %d, close %v", res.StatusCode, res.Close)
+		}
+		if d.Log != f.Log {
+			t.Error("the doorman's log is not the front's")
+		}
+	})
+}

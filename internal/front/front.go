@@ -12,6 +12,9 @@
 //   - A header has a time and a size, a target has a size, an unused connection has
 //     a time. A body has none unless asked for: uploads and event streams last as
 //     long as they last.
+//   - An answer never waits for a body that its handler did not read: it goes out
+//     at once and ends the connection, and what is left of the body is dropped for
+//     5 seconds at most.
 //   - With a Doorman, bare health questions are answered before net/http sees them.
 //
 // So a client loses no request at the end if it keeps its connection and uses it
@@ -68,7 +71,7 @@ type Front struct {
 	Handler http.Handler // required
 
 	// Doorman, if not nil, answers bare health questions. Its Listener is set by
-	// Run, and so are its time-outs where they are zero.
+	// Run, and so are its time-outs and its Log where they are zero.
 	Doorman *doorman.Doorman
 
 	Log *slog.Logger // told of what is cut off, and of net/http's complaints at level Debug; nil means slog.Default()
@@ -157,6 +160,7 @@ func (f *Front) listener(queue *queue) net.Listener {
 	f.Doorman.Listener = queue
 	f.Doorman.HeaderTimeout = cmp.Or(f.Doorman.HeaderTimeout, f.ReadHeaderTimeout, DefaultReadHeaderTimeout)
 	f.Doorman.IdleTimeout = cmp.Or(f.Doorman.IdleTimeout, f.IdleTimeout, DefaultIdleTimeout)
+	f.Doorman.Log = cmp.Or(f.Doorman.Log, f.Log)
 	return f.Doorman
 }
 
@@ -182,7 +186,9 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 	defer f.open.Done()
 	f.requests.Add(1)
 	defer f.requests.Add(-1)
-	parting := &partingWriter{ResponseWriter: w, leaving: &f.leaving}
+	r, body := watchBody(r)
+	parting := &partingWriter{ResponseWriter: w, leaving: &f.leaving, body: body}
+	defer parting.limitBody()
 	defer parting.begin() // net/http begins the answer of a handler that writes nothing after this
 	if len(r.RequestURI) > cmp.Or(f.MaxURIBytes, DefaultMaxURIBytes) {
 		http.Error(parting, "inservice: the request's target is too long", http.StatusRequestURITooLong)
