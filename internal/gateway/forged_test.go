@@ -18,7 +18,7 @@ import (
 // told answers with the fields that an app may believe.
 func told(w http.ResponseWriter, r *http.Request) {
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		if strings.Contains(name, "Forwarded") || strings.HasSuffix(name, "-Ip") {
+		if lower := strings.ToLower(name); strings.Contains(lower, "forwarded") || strings.HasSuffix(lower, "ip") {
 			fmt.Fprintf(w, "%s: %q\n", name, r.Header[name])
 		}
 	}
@@ -67,10 +67,13 @@ func TestForgedFieldsChangeNothing(t *testing.T) {
 		{"X-Forwarded-For", []string{"X-Forwarded-For: 6.6.6.6"}, false},
 		{"X-Forwarded-For as from a proxy", []string{"X-Forwarded-For: 6.6.6.6, 10.9.9.9"}, false},
 		{"X-Forwarded-For twice", []string{"X-Forwarded-For: 6.6.6.6", "x-forwarded-for: 7.7.7.7"}, false},
-		{"X-Forwarded-Host", []string{"X-Forwarded-Host: evil.example"}, false},
+		{"X-Forwarded-Host", []string{"X-Forwarded-Host: www.site.example"}, false},
+		{"X-Forwarded-Host that is not served", []string{"X-Forwarded-Host: evil.example"}, true},
 		{"Forwarded", []string{"Forwarded: for=6.6.6.6;proto=https;host=evil.example"}, false},
 		{"all at once", []string{"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example", "Forwarded: for=6.6.6.6;proto=https"}, false},
-		{"other vendors'", []string{"X-Real-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Forwarded-Port: 443", "X-Forwarded-Ssl: on"}, false},
+		{"other vendors'", []string{"CF-Connecting-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Forwarded-Port: 443", "X-Forwarded-Ssl: on"}, true},
+		{"X-Real-IP", []string{"X-Real-IP: 6.6.6.6"}, false},
+		{"underscores", []string{"X_Forwarded_For: 6.6.6.6", "X_Forwarded_Proto: https", "X_Real_IP: 6.6.6.6"}, true},
 		{"named in Connection", []string{"Connection: X-Forwarded-For, X-Forwarded-Proto", "X-Forwarded-Proto: https"}, false},
 		{"front-end https", []string{"Front-End-Https: on", "X-Url-Scheme: https"}, true},
 	}
@@ -93,6 +96,22 @@ func TestForgedFieldsChangeNothing(t *testing.T) {
 				t.Error("whether the fields make a difference from a trusted proxy is not as expected")
 			}
 		})
+	}
+}
+
+// TestVisitorsFieldsByTrustedProxy has the load balancer pass on what its visitor
+// forged, as balancers do with what they don't set themselves.
+func TestVisitorsFieldsByTrustedProxy(t *testing.T) {
+	got := look(t, balancer, "X-Forwarded-For: 192.0.2.99", "X-Forwarded-Proto: https, http", "X-Forwarded-Host: evil.example", "X-Real-IP: 6.6.6.6",
+		"X-Forwarded-Ssl: on", "X-Forwarded-Port: 666", "CF-Connecting-IP: 6.6.6.6", "X_Forwarded_Proto: https")
+	want := seen{
+		Redirect: "301 https://site.example/page",
+		Told: "X-Forwarded-For: [\"192.0.2.99, 10.1.2.3\"]\nX-Forwarded-Host: [\"site.example\"]\nX-Forwarded-Proto: [\"http\"]\n" +
+			"X-Real-Ip: [\"192.0.2.99\"]\nHost: site.example",
+		Client: "192.0.2.99", Scheme: "http", Clients: 2,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -7,7 +7,10 @@
 // is watched (package traffic). Whose request it is, is decided in one place
 // (package visitor), by the word of trusted proxies only. So a field that a
 // stranger forges changes nothing: not the redirect, nor what the app is told, nor
-// whose mistakes are counted, nor the access log.
+// whose mistakes are counted, nor the access log. And what a trusted proxy passes on
+// from its visitor can't tell the app another scheme or host than the one that was
+// judged here, see [proxy.Proxy.LastHop]; only what stands left of the visitor in
+// X-Forwarded-For is whatever the visitor wrote.
 //
 // The health path is not a visitor's: whoever wires a gateway answers it before,
 // whatever its Host and scheme.
@@ -16,7 +19,8 @@
 //
 // Each answer that the app was asked for counts once, when it ends: a 5xx, an
 // answer that broke off and an app that can't be reached are bad, one that does
-// not come in time has timed out, all others, 4xx too, are good. What a client
+// not come in time has timed out, all others, 4xx too, are good. So are 501 and 505,
+// which visitors get for a method or a version of their own choice. What a client
 // spoils counts for nothing: it left, or its body broke off. An upgrade such as
 // WebSocket counts as good when it happens and not at its end, which may be hours
 // later and, when the app dies, comes for all of them at once. A request that is
@@ -115,25 +119,30 @@ func (g *Gateway) Open() error {
 	if g.Traffic != nil {
 		g.watch = &watch{trusted: g.TrustedProxies, window: traffic.New(*g.Traffic)}
 	}
+	hosts := &allowedhosts.Handler{Own: g.Own, OnRefused: func(*http.Request) { g.refused.Add(1) }, Log: g.Log}
 	g.proxy = &proxy.Proxy{
 		Picker:          only(target),
 		TrustedProxies:  g.TrustedProxies,
+		LastHop:         true,
 		DialTimeout:     g.DialTimeout,
 		ResponseTimeout: g.ResponseTimeout,
 		Observe:         g.observe,
 		Log:             g.Log,
 	}
-	g.handler = g.chain()
+	if g.Hosts != nil {
+		hosts.Rules = *g.Hosts
+		g.proxy.AllowHost = hosts.Allow
+	}
+	g.handler = g.chain(hosts)
 	return nil
 }
 
 // chain builds the handlers from the inside out.
-func (g *Gateway) chain() http.Handler {
+func (g *Gateway) chain(hosts *allowedhosts.Handler) http.Handler {
 	next := http.Handler(g.proxy)
 	if g.watch != nil {
 		next = g.watch.upgrades(next)
 	}
-	hosts := &allowedhosts.Handler{Own: g.Own, OnRefused: func(*http.Request) { g.refused.Add(1) }, Log: g.Log}
 	if g.Redirect {
 		next = &httpsredirect.Handler{
 			Next:           next,
@@ -147,7 +156,7 @@ func (g *Gateway) chain() http.Handler {
 	}
 	next = g.admitted(next)
 	if g.Hosts != nil {
-		hosts.Rules, hosts.Next = *g.Hosts, next
+		hosts.Next = next
 		next = hosts
 	}
 	if g.AccessLog != nil {

@@ -95,6 +95,8 @@ func outcomeOf(o proxy.Observation) (outcome traffic.Outcome, counts bool) {
 		return 0, false // counted when it began
 	case o.TimedOut:
 		return traffic.TimedOut, true
+	case o.Err == nil && (o.Status == http.StatusNotImplemented || o.Status == http.StatusHTTPVersionNotSupported):
+		return traffic.Good, true // whoever likes can ask with an unknown method, or version
 	case o.Failed():
 		return traffic.Bad, true
 	}

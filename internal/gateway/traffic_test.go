@@ -42,6 +42,8 @@ func TestEvidence(t *testing.T) {
 		{"redirect", targettest.Redirect("https://site.example/"), good},
 		{"not found", targettest.Status(404, "no"), good},
 		{"too many requests", targettest.Status(429, "no"), good},
+		{"method that the app does not know", targettest.Status(501, "no"), good},
+		{"version that the app does not know", targettest.Status(505, "no"), good},
 		{"server error", targettest.Status(500, "oh"), bad},
 		{"down for maintenance", targettest.Status(503, "later"), bad},
 		{"the app's own time-out", targettest.Status(504, "oh"), bad},

@@ -76,7 +76,7 @@ func copyTrailer(to, from http.Header) {
 		case "Content-Length", "Transfer-Encoding", "Trailer", "Host":
 			continue
 		}
-		if !isForwarding(name) {
+		if !isForwarding(plainName(name)) {
 			to[name] = values
 		}
 	}

@@ -117,7 +117,7 @@ func (x *exchange) report() {
 // Connection field to get rid of them.
 func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out := pr.Out
-	setForwarded(out.Header, x.request, x.proxy.TrustedProxies)
+	x.proxy.setForwarded(out.Header, x.request)
 	if !x.request.ProtoAtLeast(1, 1) {
 		// RFC 9110, section 7.8: Upgrade in an HTTP/1.0 request is to be ignored.
 		out.Header.Del("Connection")

@@ -8,11 +8,13 @@
 //     belong to one connection (RFC 9110, section 7.6.1) are removed in both
 //     directions; nothing is added but the forwarding fields and, to a request
 //     with Expect, "Connection: close".
-//   - X-Forwarded-For, -Proto and -Host tell the truth. Whatever a stranger
-//     wrote into Forwarded, a field whose name begins with X-Forwarded, or one of
-//     X-Real-IP, True-Client-IP, X-Client-IP, X-Cluster-Client-IP and
-//     CF-Connecting-IP is dropped, as a field and as a trailer. Only a peer in
-//     [Proxy.TrustedProxies] is believed.
+//   - X-Forwarded-For, -Proto and -Host tell the truth. Only a peer in
+//     [Proxy.TrustedProxies] is believed. Whatever a stranger wrote into Forwarded,
+//     X-Real-IP, a field whose name begins with X-Forwarded, or one of the others in
+//     which proxies of some vendor name the client's address, scheme, host or target
+//     is dropped. So is, whoever sent it, a field that some targets can't tell from
+//     one of them, such as X_Forwarded_For, and the field Proxy. None of all these
+//     passes as a trailer.
 //   - Answers stream: bytes of unknown length go on at once, those of known
 //     length within a few milliseconds. Interim answers (1xx), trailers in
 //     both directions and protocol upgrades such as WebSocket pass. HTTP/1.0
@@ -151,12 +153,23 @@ type Proxy struct {
 
 	// TrustedProxies are the networks of proxies in front of this one. A request
 	// from a peer in one of them keeps its forwarding fields; the peer's address
-	// is appended to X-Forwarded-For, and X-Forwarded-Proto and -Host are set
-	// only if they are missing. What they say is passed on as it is, even
-	// "X-Forwarded-For: unknown". So list only proxies that set these fields
-	// themselves. Empty: nobody is trusted. An IPv4 network is written as such,
-	// not mapped into IPv6.
+	// is appended to X-Forwarded-For, X-Forwarded-Proto becomes the one scheme that
+	// package visitor reads from them, and X-Forwarded-Host is set if it is missing.
+	// All else is passed on as it is, even "X-Forwarded-For: unknown". So list only
+	// proxies that set these fields themselves. Empty: nobody is trusted. An IPv4
+	// network is written as such, not mapped into IPv6.
 	TrustedProxies []netip.Prefix
+
+	// LastHop means that targets are apps, which may believe whatever field they
+	// know. They are told one story, for a trusted proxy passes on from its
+	// visitors what it does not set itself: fields that could contradict
+	// X-Forwarded-For, -Proto and -Host, Forwarded among them, are dropped also if
+	// they come from a trusted proxy, X-Real-IP becomes the visitor's address, and
+	// X-Forwarded-Host becomes the Host unless it is there once and AllowHost
+	// allows it. Other fields, such as X-Forwarded-Prefix or -User, are a trusted
+	// proxy's own affair.
+	LastHop   bool
+	AllowHost func(host string) bool // nil allows every host
 
 	// DialTimeout bounds connecting to a target. Zero means 5 seconds.
 	DialTimeout time.Duration
