@@ -33,7 +33,7 @@ type Request struct {
 	URL string
 
 	// Host is the Host field to send, for a server that is strict about it.
-	// Empty means the URL's.
+	// Empty means the URL's. Errors name it where it is another.
 	Host string
 
 	// Header is sent as well.
@@ -70,10 +70,7 @@ func (r Request) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	what := "GET " + bare(request.URL)
-	if r.Socket != "" {
-		what += " on " + r.Socket
-	}
+	what := r.what(request.URL)
 	response, err := r.transport().RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -89,6 +86,18 @@ func (r Request) Run(ctx context.Context) error {
 		return fmt.Errorf("%s: the answer broke off: %w", what, err)
 	}
 	return nil
+}
+
+// what says what is asked, where, and in whose name.
+func (r Request) what(u *url.URL) string {
+	what := "GET " + bare(u)
+	if r.Socket != "" {
+		what += " on " + r.Socket
+	}
+	if r.Host != "" && r.Host != u.Host {
+		what += " as " + r.Host
+	}
+	return what
 }
 
 func (r Request) transport() http.RoundTripper {

@@ -103,9 +103,14 @@ func TestRequestIsSentAsConfigured(t *testing.T) {
 	}
 	check.Accept = nil
 	check.URL += "/status?key=s3cret#s3cret"
-	want418 := "GET " + server.URL + "/status answered 418 I'm a teapot"
+	want418 := "GET " + server.URL + "/status as shop.example answered 418 I'm a teapot"
 	if err := check.Run(t.Context()); err == nil || err.Error() != want418 {
 		t.Errorf("error is %v, want %s: neither user nor query", err, want418)
+	}
+	<-asked
+	check.Host = strings.TrimPrefix(server.URL, "http://")
+	if err := check.Run(t.Context()); err == nil || strings.Contains(err.Error(), " as ") {
+		t.Errorf("error is %v, want one that does not name the URL's own host twice", err)
 	}
 	<-asked
 }
@@ -190,7 +195,7 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("it was asked for %q", got)
 	}
 	server.Close()
-	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "GET http://localhost/up on "+socket) {
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "GET http://localhost/up on "+socket+" as mysite.example") {
 		t.Errorf("a dead socket gave %v, want an error that names it", err)
 	}
 }

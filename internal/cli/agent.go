@@ -21,7 +21,7 @@ type agentFlags struct {
 	file                  string
 	listen, path          string
 	drainTimeout          string
-	app, control          string
+	app, appPath, control string
 	redirect              bool
 	hosts, trustedProxies []string
 	sqls, urls, ports     []string
@@ -72,6 +72,7 @@ closes. A second signal ends it at once.`,
 	f.StringVar(&flags.path, "path", "/health_check", "health `PATH` (agent.path)")
 	f.StringVar(&flags.drainTimeout, "drain-timeout", "15s", "how long to answer 503 before closing, a `DURATION` (agent.drain_timeout)")
 	f.StringVar(&flags.app, "app", "", "stand in front of the app at this `URL`, http://host:port or unix:/path (agent.app)")
+	f.StringVar(&flags.appPath, "app-path", "/", "the page that the app is asked for, a `PATH`: one that tells whether the site works (agent.checks)")
 	f.StringArrayVar(&flags.hosts, "allowed-host", nil, "serve this `HOST` only: a name, .suffix, address, network, or self for this machine's own addresses; may be repeated (agent.allowed_hosts)")
 	f.StringArrayVar(&flags.trustedProxies, "trusted-proxy", nil, "believe the X-Forwarded-... fields of this `NETWORK`; may be repeated (agent.trusted_proxies)")
 	f.BoolVar(&flags.redirect, "https-redirect", false, "redirect visitors who came by http to https (agent.https_redirect)")
@@ -120,9 +121,15 @@ func (f *agentFlags) overrides(c *cobra.Command) ([]config.Override, error) {
 	add := func(flag string, check config.Check) {
 		o = append(o, config.Override{Flag: flag, Key: "agent.checks[]", Value: check})
 	}
+	if c.Flags().Changed("app-path") {
+		if f.appPath == "" {
+			return nil, emptyFlag("--app-path")
+		}
+		add("--app-path", config.Check{App: &config.AppCheck{Path: f.appPath}})
+	}
 	for flag, values := range map[string][]string{"--check-sql": f.sqls, "--check-http": f.urls, "--check-tcp": f.ports} {
 		if slices.Contains(values, "") {
-			return nil, &usageError{err: fmt.Errorf("%s: it is empty: is the variable set that stands there?", flag)}
+			return nil, emptyFlag(flag)
 		}
 	}
 	for _, given := range f.sqls {
@@ -141,6 +148,10 @@ func (f *agentFlags) overrides(c *cobra.Command) ([]config.Override, error) {
 	return o, nil
 }
 
+func emptyFlag(flag string) error {
+	return &usageError{err: fmt.Errorf("%s: it is empty: is the variable set that stands there?", flag)}
+}
+
 // fromEnvironment replaces a value that is ${NAME} as a whole.
 func fromEnvironment(value string) (string, error) {
 	name, isVariable := strings.CutPrefix(value, "${")
@@ -149,8 +160,11 @@ func fromEnvironment(value string) (string, error) {
 		return value, nil
 	}
 	found, ok := os.LookupEnv(name)
-	if !ok {
+	switch {
+	case !ok:
 		return "", fmt.Errorf("the environment variable %s is not set", name)
+	case found == "":
+		return "", fmt.Errorf("the environment variable %s is set but empty", name)
 	}
 	return found, nil
 }

@@ -68,13 +68,13 @@ func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
 		}
 		query := sqlcheck.Query(db, c.SQL.Query)
 		made.ComponentType = "datastore"
-		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.DSN, query(ctx)) }
+		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.Driver, c.SQL.DSN, query(ctx)) }
 		return made, db, nil
 	case c.HTTP != nil:
 		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
 	case c.App != nil:
 		made.FollowsShared = aftermath
-		made.Run = appRequest(c.App, app).Run
+		made.Run = askApp(appRequest(c.App, app))
 	case c.TCP != nil:
 		made.Run = tcpcheck.Dial(c.TCP.Address)
 	case c.Redis != nil:
@@ -118,6 +118,29 @@ func appRequest(c *config.AppCheck, app string) httpcheck.Request {
 		r.URL, r.Socket = "http://localhost"+c.Path, socket
 	}
 	return r
+}
+
+// askApp is a check that adds, to the answers that speak for a check that asks
+// wrongly, what to look at.
+func askApp(request httpcheck.Request) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r, refused := request, 0 // of this run
+		r.Accept = func(status int) bool {
+			if request.Accept(status) {
+				return true
+			}
+			refused = status
+			return false
+		}
+		err := r.Run(ctx)
+		switch refused {
+		case http.StatusBadRequest:
+			err = fmt.Errorf("%w; does the app allow this host? set host in the check", err)
+		case http.StatusNotFound:
+			err = fmt.Errorf("%w; set path in the check, or --app-path, to a page that is there", err)
+		}
+		return err
+	}
 }
 
 func redisServer(c *config.RedisCheck) redischeck.Server {

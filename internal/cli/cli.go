@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,10 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"github.com/inservice/inservice/internal/config"
 )
 
 // Exit statuses.
@@ -72,10 +76,24 @@ process, with faults to switch on and watch.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{err: err, hint: c.CommandPath() + " --help"}
+		return &usageError{err: err, hint: flagHint(c, err)}
 	})
 	root.AddCommand(p.agentCommand(), p.balanceCommand(), p.configCommand(), p.demoCommand(), p.whoamiCommand(), p.versionCommand())
 	return root
+}
+
+// flagHint names the flag that was likely meant, or else where all are listed.
+func flagHint(c *cobra.Command, err error) string {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		// A word behind one dash is read as a row of letters, each a flag.
+		word := cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName())
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := config.Nearest(word, names); near != "" {
+			return "did you mean --" + near + "?"
+		}
+	}
+	return c.CommandPath() + " --help"
 }
 
 // subcommandOnly refuses a word that is no sub-command, and names the nearest.
@@ -146,12 +164,22 @@ func arguments(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// listenHint adds, to an error about an address in use, how to find out by whom.
+// listenHint adds, to an error about an address in use, how to find out by whom,
+// and to one about another machine's, what this one's are.
 func listenHint(err error, flag string) error {
-	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return err
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &hintError{err: err, hint: fmt.Sprintf("see who has it with 'ss -ltnp', or choose another address with %s (port 0 takes a free one)", flag)}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		address := "of that kind"
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+			if host, _, err := net.SplitHostPort(op.Addr.String()); err == nil {
+				address = host
+			}
+		}
+		return &hintError{err: err, hint: fmt.Sprintf("this machine has no address %s; see 'ip -br address'", address)}
 	}
-	return &hintError{err: err, hint: fmt.Sprintf("see who has it with 'ss -ltnp', or choose another address with %s (port 0 takes a free one)", flag)}
+	return err
 }
 
 // goRun matches where `go run` puts what it has built: a temporary folder, or the

@@ -16,7 +16,11 @@ import (
 	"github.com/inservice/inservice/ownaddr"
 )
 
+// makeGateway also warns of rules that were left out and would be missed.
 func makeGateway(c *config.Agent, own *ownaddr.Finder, accessLog *accesslog.Log, log *slog.Logger) *gateway.Gateway {
+	if c.Hosts == nil {
+		log.Warn("no allowed_hosts: every Host is passed to the app")
+	}
 	g := &gateway.Gateway{
 		App: c.App, TrustedProxies: c.TrustedProxies, Hosts: c.Hosts,
 		Redirect: c.HTTPSRedirect, HSTS: c.HSTS, HSTSSubdomains: c.HSTSSubdomains, ExemptPaths: c.ExemptPaths,

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -196,5 +197,47 @@ func TestDemoCommandName(t *testing.T) {
 	}
 	if got := demoCommandName("./inservice", "/tmp/d.sock"); got != "./inservice demo --control /tmp/d.sock" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// An app check that asks wrongly says what to look at, and one whose app is
+// broken says no more than that.
+func TestAppCheckAdvice(t *testing.T) {
+	const host = "; does the app allow this host? set host in the check"
+	const path = "; set path in the check, or --app-path, to a page that is there"
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
+		w.WriteHeader(code)
+	}))
+	defer site.Close()
+	for _, test := range []struct{ check, want string }{
+		{"path: /200", ""},
+		{"path: /302", ""},
+		{"path: /404, status: 200-499", ""},
+		{"path: /400", "/400 as mysite.example answered 400 Bad Request" + host},
+		{"path: /404", "/404 as mysite.example answered 404 Not Found" + path},
+		{"path: /403", "/403 as mysite.example answered 403 Forbidden"},
+		{"path: /500", "/500 as mysite.example answered 500 Internal Server Error"},
+	} {
+		t.Run(test.check, func(t *testing.T) {
+			file := parse(t, "agent: {app: \""+site.URL+"\", allowed_hosts: [mysite.example], checks: [{app: {"+test.check+"}}]}")
+			made, _, err := makeCheck(file.Agent.Checks[0], file.Agent.App)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := test.want
+			if want != "" {
+				want = "GET " + site.URL + want
+			}
+			for range 2 { // nothing is left of a run
+				got := ""
+				if err := made.Run(t.Context()); err != nil {
+					got = err.Error()
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("error (-want +got):\n%s", diff)
+				}
+			}
+		})
 	}
 }

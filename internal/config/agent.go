@@ -17,8 +17,7 @@ func validateAgent(a *Agent, opt Options, rep *report) {
 	if !rep.written("agent.kubernetes") {
 		a.Kubernetes = !isGateway
 	}
-	// What flags append leaves the list itself unwritten.
-	if isGateway && (a.Checks == nil || !rep.written("agent.checks")) {
+	if isGateway && needsDefaultCheck(a, rep) {
 		a.Checks = append(a.Checks, defaultCheck())
 	}
 	if isGateway {
@@ -42,6 +41,15 @@ func validateAgent(a *Agent, opt Options, rep *report) {
 			validateCheck(&a.Checks[i], key, seen, opt, rep)
 		}
 	}
+}
+
+// needsDefaultCheck reports whether nobody has said what a gateway looks at. What flags
+// append leaves the list itself unwritten, and only one of kind app stands for the default.
+func needsDefaultCheck(a *Agent, rep *report) bool {
+	if a.Checks != nil && rep.written("agent.checks") {
+		return false
+	}
+	return !slices.ContainsFunc(a.Checks, func(c Check) bool { return c.App != nil })
 }
 
 // defaultCheck is what a gateway looks at when nobody says anything.

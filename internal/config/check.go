@@ -178,9 +178,10 @@ type AppCheck struct {
 	// else the name of the first .suffix, or else the app's address, which is localhost
 	// for a socket.
 	Host string `yaml:"host"`
-	// Status is the status codes that pass; default 200-499, as a page that wants a login
-	// or is not found is an answer too.
-	Status matcher.Set `yaml:"status" default:"200-499"`
+	// Status is the status codes that pass; default 200-399, as a page that sends to a
+	// login is an answer too. A 4xx is not: an app answers 400 to a host, and 404 to a
+	// path, that is mistyped here, and the check would say nothing about the site.
+	Status matcher.Set `yaml:"status" default:"200-399"`
 	// HTTPS says whether the request tells the app, by X-Forwarded-Proto, that its visitor
 	// came by https. Default true.
 	HTTPS bool `yaml:"https" default:"true"`

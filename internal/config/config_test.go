@@ -206,7 +206,7 @@ func TestDefaults(t *testing.T) {
 		StartupGrace: 30 * time.Second, UnhealthyThreshold: 3, DrainTimeout: 15 * time.Second,
 		Checks: []config.Check{{
 			Name: "app", Interval: 5 * time.Second, Timeout: 2 * time.Second, HealthyThreshold: 1, UnhealthyThreshold: 1,
-			App: &config.AppCheck{Path: "/", Host: "mysite.com", Status: codes(t, "200-499"), HTTPS: true},
+			App: &config.AppCheck{Path: "/", Host: "mysite.com", Status: codes(t, "200-399"), HTTPS: true},
 		}},
 	}, Log: config.Log{Format: "text", Level: "info"}}
 	if diff := cmp.Diff(want, got, equal); diff != "" {

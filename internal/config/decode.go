@@ -181,7 +181,7 @@ func (d *decoder) fields(pairs []pair, key string, v reflect.Value) {
 // key with a problem, lest it be reported as missing too.
 func (d *decoder) unknown(p pair, pairs []pair, section string, allowed []string) {
 	d.rep.addAt(p.at, p.path, "unknown key", suggest(p.name, allowed))
-	meant := nearest(p.name, allowed)
+	meant := Nearest(p.name, allowed)
 	if meant != "" && !slices.ContainsFunc(pairs, func(other pair) bool { return other.name == meant }) {
 		d.rep.bad[join(section, meant)] = true
 	}

@@ -24,12 +24,14 @@ var gatewayKeys = []string{
 func validateSidecar(a *Agent, rep *report) {
 	for _, name := range gatewayKeys {
 		if at, given := rep.given("agent." + name); given && rep.ok(at) {
-			rep.add(at, "needs agent.app", "write where the app listens, such as app: http://127.0.0.1:8000, or leave this out")
+			rep.add(at, "needs agent.app", rep.advice(at, "add --app http://127.0.0.1:8000",
+				"write where the app listens, such as app: http://127.0.0.1:8000, or leave this out"))
 		}
 	}
 	for i := range a.Checks {
 		if at := fmt.Sprintf("agent.checks[%d].app", i); a.Checks[i].App != nil && rep.ok(at) {
-			rep.add(at, "needs agent.app", "write where the app listens, such as app: http://127.0.0.1:8000, or a check of kind http")
+			rep.add(at, "needs agent.app", rep.advice(at, "add --app http://127.0.0.1:8000",
+				"write where the app listens, such as app: http://127.0.0.1:8000, or a check of kind http"))
 		}
 	}
 }
@@ -157,10 +159,12 @@ func validateRedirect(a *Agent, rep *report) {
 	noHosts := len(a.AllowedHosts) == 0 && rep.ok(hosts)
 	noProxies := len(a.TrustedProxies) == 0 && rep.ok(proxies)
 	if a.HTTPSRedirect && noHosts {
-		rep.add(redirect, "needs "+hosts+": without it, a forged Host decides where visitors are sent", "write the hosts of the site, such as allowed_hosts: [mysite.com]")
+		rep.add(redirect, "needs "+hosts+": without it, a forged Host decides where visitors are sent",
+			rep.advice(redirect, "add --allowed-host mysite.com", "write the hosts of the site, such as allowed_hosts: [mysite.com]"))
 	}
 	if a.HTTPSRedirect && noProxies {
-		rep.add(redirect, "needs "+proxies+": without it, all visitors seem to come by http, and are redirected for ever", "write the balancer's network, such as trusted_proxies: [10.0.0.0/8]")
+		rep.add(redirect, "needs "+proxies+": without it, all visitors seem to come by http, and are redirected for ever",
+			rep.advice(redirect, "add --trusted-proxy 10.0.0.0/8", "write the balancer's network, such as trusted_proxies: [10.0.0.0/8]"))
 	}
 	switch {
 	case !rep.ok(hsts):

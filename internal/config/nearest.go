@@ -4,7 +4,7 @@ import "strings"
 
 // suggest says what was likely meant, or else what is allowed, if anything.
 func suggest(word string, allowed []string) string {
-	switch best := nearest(word, allowed); {
+	switch best := Nearest(word, allowed); {
 	case best != "":
 		return "did you mean " + best + "?"
 	case len(allowed) == 0:
@@ -15,8 +15,10 @@ func suggest(word string, allowed []string) string {
 	return "allowed: " + strings.Join(allowed, ", ")
 }
 
-// nearest gives the allowed word that was likely meant, or "".
-func nearest(word string, allowed []string) string {
+// Nearest gives the allowed word, in lower case, that was likely meant: the one with the
+// fewest letters inserted, deleted, replaced or swapped, at most two. It is "" when none is
+// so near.
+func Nearest(word string, allowed []string) string {
 	best, least := "", 3 // more changes than two are another word
 	for _, candidate := range allowed {
 		d := distance(strings.ToLower(word), candidate)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -107,20 +108,26 @@ func (r *report) forget(list string) {
 }
 
 // nameFlagChecks names the checks that came from flags, which cannot name them: after their
-// kind, with a number where that is taken.
+// kind, with a number where that is taken. The file's own come first: they are named after
+// their kind too.
 func nameFlagChecks(checks []Check, rep *report) {
-	taken := func(name string) bool {
-		return slices.ContainsFunc(checks, func(c Check) bool { return c.Name == name })
+	var names []string
+	fromFlag := func(i int) bool { return rep.at(fmt.Sprintf("agent.checks[%d]", i)).flag != "" }
+	for i := range checks {
+		if c := &checks[i]; c.Name != "" || !fromFlag(i) {
+			names = append(names, cmp.Or(c.Name, checkKind(c)))
+		}
 	}
 	for i := range checks {
 		c := &checks[i]
-		if c.Name != "" || rep.at(fmt.Sprintf("agent.checks[%d]", i)).flag == "" {
+		if c.Name != "" || !fromFlag(i) {
 			continue
 		}
 		name := checkKind(c)
-		for n := 2; taken(name); n++ {
+		for n := 2; slices.Contains(names, name); n++ {
 			name = fmt.Sprintf("%s-%d", checkKind(c), n)
 		}
 		c.Name = name
+		names = append(names, name)
 	}
 }

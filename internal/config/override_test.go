@@ -151,6 +151,41 @@ func TestGatewayFlags(t *testing.T) {
 	}
 }
 
+// TestAppCheckFlag: a check of kind app that came from a flag stands for the default one.
+func TestAppCheckFlag(t *testing.T) {
+	page := config.Override{Flag: "--app-path", Key: "agent.checks[]", Value: config.Check{App: &config.AppCheck{Path: "/up"}}}
+	port := config.Override{Flag: "--check-tcp", Key: "agent.checks[]", Value: config.Check{TCP: &config.TCPCheck{Address: "h:1"}}}
+	for _, tt := range []struct {
+		name, checks string
+		flags        []config.Override
+		want         string
+	}{
+		{"alone", "", []config.Override{page}, "app /up mysite.com 200-399 true"},
+		{"with another", "", []config.Override{page, port}, "app /up mysite.com 200-399 true, tcp"},
+		{"another alone", "", []config.Override{port}, "tcp, app / mysite.com 200-399 true"},
+		{"beside the file's", ", checks: [{app: {status: 200-499}}]", []config.Override{page}, "app / mysite.com 200-499 true, app-2 /up mysite.com 200-399 true"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			yaml := "agent: {app: \"http://h:1\", allowed_hosts: [mysite.com]" + tt.checks + "}"
+			file, err := config.Parse("x", []byte(yaml), testOptions, tt.flags...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range file.Agent.Checks {
+				line := c.Name
+				if a := c.App; a != nil {
+					line += fmt.Sprintf(" %s %s %v %t", a.Path, a.Host, a.Status, a.HTTPS)
+				}
+				got = append(got, line)
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, ", ")); diff != "" {
+				t.Errorf("checks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestSwitchFlags: a switch takes a bool or its text, and wins over the file either way.
 func TestSwitchFlags(t *testing.T) {
 	for _, tt := range []struct {
@@ -175,7 +210,12 @@ func TestGatewayFlagProblems(t *testing.T) {
 	proxy := config.Override{Flag: "--trusted-proxy", Key: "agent.trusted_proxies[]", Value: "x"}
 	redirect := config.Override{Flag: "--https-redirect", Key: "agent.https_redirect", Value: "yes"}
 	window := config.Override{Flag: "--window", Key: "agent.traffic.window", Value: "5s"}
-	const needsApp = "needs agent.app; write where the app listens, such as app: http://127.0.0.1:8000, or leave this out"
+	on := config.Override{Flag: "--https-redirect", Key: "agent.https_redirect", Value: true}
+	goodApp := config.Override{Flag: "--app", Key: "agent.app", Value: "http://h:1"}
+	appPath := func(path string) config.Override {
+		return config.Override{Flag: "--app-path", Key: "agent.checks[]", Value: config.Check{App: &config.AppCheck{Path: path}}}
+	}
+	const needsApp = "needs agent.app; add --app http://127.0.0.1:8000"
 	for _, tt := range []struct {
 		name  string
 		flags []config.Override
@@ -187,7 +227,16 @@ func TestGatewayFlagProblems(t *testing.T) {
 			"--app: the value holds a user name or a password; leave it out: the app gets what visitors send",
 			`--allowed-host: "*.mysite.com": write .mysite.com, which stands for mysite.com and every name below it`,
 		}},
-		{"sidecar", []config.Override{host, star, window}, []string{"--allowed-host: " + needsApp, "--window: " + needsApp}},
+		{"sidecar", []config.Override{host, star, window, appPath("/up")}, []string{
+			"--allowed-host: " + needsApp, "--window: " + needsApp, "--app-path: " + needsApp,
+		}},
+		{"redirect alone", []config.Override{goodApp, on}, []string{
+			"--https-redirect: needs agent.allowed_hosts: without it, a forged Host decides where visitors are sent; add --allowed-host mysite.com",
+			"--https-redirect: needs agent.trusted_proxies: without it, all visitors seem to come by http, and are redirected for ever; add --trusted-proxy 10.0.0.0/8",
+		}},
+		{"a path that is none", []config.Override{goodApp, appPath("up")}, []string{
+			`--app-path: "up" does not start with /; write a path such as /health_check`,
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := config.Load("", testOptions, tt.flags...)

@@ -166,6 +166,15 @@ func (r *report) given(key string) (at string, found bool) {
 	return "", false
 }
 
+// advice gives what to do about a key's value: a flag where it came from one, or else what
+// to write into the file. The flags are those of `inservice agent`.
+func (r *report) advice(key, flag, file string) string {
+	if r.at(key).flag != "" {
+		return flag
+	}
+	return file
+}
+
 // quote gives a key's value as it may be shown.
 func (r *report) quote(key, value string) string { return quote(value, r.at(key).hidden) }
 

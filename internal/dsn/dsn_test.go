@@ -2,7 +2,9 @@ package dsn
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -228,8 +230,11 @@ func FuzzNoSecret(f *testing.F) {
 		// Only where the password is in its place, after a colon and before an @, can
 		// RedactError know it.
 		if strings.HasSuffix(before, ":") && strings.HasPrefix(after, "@") {
-			if err := RedactError(dsn, errors.New("refused: "+secret)); strings.Contains(err.Error(), secret) {
-				t.Errorf("DSN %q: RedactError leaves the password: %v", dsn, err)
+			for _, cause := range []error{errors.New("refused"), syscall.ECONNREFUSED} {
+				err := RedactError(driver, dsn, fmt.Errorf("no\n%s\n%w", secret, cause))
+				if strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), secret) {
+					t.Errorf("DSN %q: RedactError leaves the password, or lines: %v", dsn, err)
+				}
 			}
 		}
 	})
@@ -256,6 +261,12 @@ func errText(err error) string {
 	return err.Error()
 }
 
+// hidden is an error without words.
+type hidden struct{ error }
+
+func (hidden) Error() string   { return "" }
+func (h hidden) Unwrap() error { return h.error }
+
 func TestRedactError(t *testing.T) {
 	cause := errors.New("cause")
 	tests := []struct{ name, dsn, text, want string }{
@@ -271,18 +282,19 @@ func TestRedactError(t *testing.T) {
 		{"query", "postgres://h/d?password=" + secret + "&sslmode=disable", "no " + secret, "no xxxxx"},
 		{"sslpassword", "host=h sslpassword=" + secret, "no " + secret, "no xxxxx"},
 		{"port kept", "postgres://u:" + secret + "@h:5432/d", "dial h:5432", "dial h:5432"},
-		{"hopelessly short", "postgres://u:e@h/d", "connection refused", withheld},
+		{"hopelessly short", "postgres://u:e@h/d", "connection refused", "the database at h:5432: its words are withheld: they may quote the password"},
 		{"short but absent", "postgres://u:zq@h/d", "connection refused", "connection refused"},
-		{"part of the mask", "postgres://u:xxx@h/d", "no xxx", withheld},
+		{"part of the mask", "postgres://u:xxx@h/d", "no xxx", "the database at h:5432: its words are withheld: they may quote the password"},
 		{"no password", "postgres://u@h/d", "user u", "user u"},
 		{"no password, port", "postgres://localhost:5432/site", "dial localhost:5432", "dial localhost:5432"},
 		{"no password, forgotten @", "postgres://u:" + secret + "host/d", "lookup " + secret + "host", "lookup xxxxx"},
-		{"path", "/var/lib/site.db", "unable to open /var/lib/site.db", "unable to open /var/lib/site.db"},
+		{"path", "/var/lib/site.db", "unable to open database file (14)", "/var/lib/site.db: unable to open database file (14)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := RedactError(tt.dsn, errors.Join(errors.New(tt.text), cause))
-			if diff := cmp.Diff(tt.want, strings.TrimSuffix(err.Error(), "\ncause")); diff != "" {
+			driver, _ := Driver(tt.dsn) // one that can't be told can be masked all the same
+			err := RedactError(driver, tt.dsn, fmt.Errorf("%s%w", tt.text, hidden{cause}))
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
 				t.Errorf("RedactError (-want +got):\n%s", diff)
 			}
 			if !errors.Is(err, cause) {
@@ -290,7 +302,7 @@ func TestRedactError(t *testing.T) {
 			}
 		})
 	}
-	if err := RedactError("postgres://u:p@h/d", nil); err != nil {
+	if err := RedactError("postgres", "postgres://u:p@h/d", nil); err != nil {
 		t.Errorf("RedactError of nil = %v, want nil", err)
 	}
 }

@@ -17,6 +17,6 @@ func ExampleCheck() {
 
 func ExampleRedactError() {
 	err := errors.New("cannot log in with s3cr3t")
-	fmt.Println(dsn.RedactError("postgres://app:s3cr3t@db.example/site", err))
+	fmt.Println(dsn.RedactError("postgres", "postgres://app:s3cr3t@db.example/site", err))
 	// Output: cannot log in with xxxxx
 }

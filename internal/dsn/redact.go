@@ -13,19 +13,37 @@ const (
 	withheld = "the database's words are withheld: they may quote the password"
 )
 
-// RedactError wraps err so that its text does not hold the DSN's password, in any of the
-// ways it may be written: as it stands in the DSN, decoded, encoded or quoted. Where the
-// DSN is ambiguous, more than the password is masked; where the password is so short that
-// masking is hopeless, the whole text is replaced. [errors.Is] and [errors.As] see the
-// original error, whose own text is not redacted. An error whose text needs no masking is
-// given back as it is, a nil error too.
-func RedactError(dsn string, err error) error {
+// RedactError wraps an error of the database so that its text is one line that people can
+// use and does not hold the DSN's password, in any of the ways it may be written: as it
+// stands in the DSN, decoded, encoded or quoted. Where the DSN is ambiguous, more than the
+// password is masked; where the password is so short that masking is hopeless, the whole
+// text is replaced.
+//
+// Of several attempts to connect, equal ones are told once. SQLite's file is named. Where
+// something had to be masked, and the error is of a kind that needs no words of the
+// database (a name that can't be resolved, a connection that is refused, a login that
+// fails and the like), the text is this package's own, with the host and port that the DSN
+// names if it can be read in one way only: a password that is also the name of its host is
+// no secret in that place.
+//
+// The driver is one that [Open] takes. [errors.Is] and [errors.As] see the original error,
+// whose own text is not redacted. An error whose text needs no change is given back as it
+// is, a nil error too.
+func RedactError(driver, dsn string, err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	clean := redactText(dsn, text)
-	if clean == text {
+	if file := sqliteFile(driver, dsn); file != "" {
+		text = file + ": " + text
+	}
+	// A secret may have several lines, and lines that are joined may spell one.
+	masked := redactText(dsn, text)
+	clean := redactText(dsn, oneLine(masked))
+	if masked != text {
+		clean = plainly(driver, dsn, err, clean)
+	}
+	if clean == err.Error() {
 		return err
 	}
 	return &redacted{text: clean, err: err}

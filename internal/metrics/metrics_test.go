@@ -106,13 +106,13 @@ func TestScrape(t *testing.T) {
 		`status{status="pass"} 0`,
 		`status{status="unknown"} 0`,
 		`status{status="warn"} 1`,
+		`traffic_bad_share 0.25`,
 		`traffic_level{level="fail"} 0`,
 		`traffic_level{level="no evidence"} 0`,
 		`traffic_level{level="pass"} 0`,
 		`traffic_level{level="warn"} 1`,
 		`traffic_requests 40`,
-		`traffic_share 0.25`,
-		`visitors_total 1.2345678901e+10`,
+		`visitor_requests_total 1.2345678901e+10`,
 	}
 	if diff := cmp.Diff(want, samples(t, m, "")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -75,15 +75,15 @@ func TestReason(t *testing.T) {
 		got    []answers
 		want   string
 	}{
-		{"nobody", traffic.Policy{}, nil, "0 requests in 30s: it takes 20 to judge by"},
-		{"one", traffic.Policy{Window: 90 * time.Second}, []answers{good(1, 1)}, "1 request in 1m30s: it takes 20 to judge by"},
+		{"nobody", traffic.Policy{}, nil, "too few requests to judge: 0 of 20 in 30s"},
+		{"one", traffic.Policy{Window: 90 * time.Second}, []answers{good(1, 1)}, "too few requests to judge: 1 of 20 in 1m30s"},
 		{"all well", traffic.Policy{}, []answers{good(100, 10), bad(1, 1)}, ""},
 		{"a share under the limit does not look like it", traffic.Policy{Window: time.Minute, Warn: 0.33, Fail: 0.5}, []answers{good(20004, 50), bad(19996, 50)},
 			"19996 of 40000 requests in 1m failed (49.9%), from 50 clients"},
 		{"a round share", traffic.Policy{}, []answers{good(71, 50), bad(29, 29)}, "29 of 100 requests in 30s failed (29%), from 50 clients"},
 		{"a share with a tenth", traffic.Policy{}, []answers{good(743, 50), bad(257, 50)}, "257 of 1000 requests in 30s failed (25.7%), from 50 clients"},
 		{"one client", traffic.Policy{}, []answers{bad(30, 1)},
-			"30 of 30 requests in 30s failed (100%), from 1 client; all are one client's, so they don't put the site out of service"},
+			"30 of 30 requests in 30s failed (100%), all from one client: if that is your load balancer, list it in trusted_proxies and let it send X-Forwarded-For, or errors can't take this server out"},
 		{"one among others", traffic.Policy{}, []answers{good(100, 10), bad(30, 1).to(1)},
 			"30 of 130 requests in 30s failed (23%), from 11 clients; without one of the clients hardly any did"},
 		{"one among few others", traffic.Policy{}, []answers{good(1, 1), bad(30, 1).to(1)},

@@ -86,7 +86,7 @@ func (w *Window) judge() Verdict {
 	}
 	v.Level = w.level(w.total.counts)
 	if v.Level == NoEvidence {
-		v.Reason = fmt.Sprintf("%s in %s: it takes %d to judge by", number(v.Requests, "request"), plain(w.policy.Window), w.policy.MinRequests)
+		v.Reason = fmt.Sprintf("too few requests to judge: %d of %d in %s", v.Requests, w.policy.MinRequests, plain(w.policy.Window))
 		return v
 	}
 	if v.Level == Pass {
@@ -95,7 +95,7 @@ func (w *Window) judge() Verdict {
 	v.Reason = w.words(v)
 	if v.Clients == 1 {
 		v.Level = Warn
-		v.Reason += "; all are one client's, so they don't put the site out of service"
+		v.Reason += ": if that is your load balancer, list it in trusted_proxies and let it send X-Forwarded-For, or errors can't take this server out"
 		return v
 	}
 	for _, client := range w.seats {
@@ -140,17 +140,21 @@ func (c counts) share() float64 {
 	return float64(c.bad) / float64(c.requests)
 }
 
-// words says how many failed.
+// words says how many failed, and who saw it.
 func (w *Window) words(v Verdict) string {
-	var timedOut, atLeast string
+	var timedOut string
 	if v.TimedOut > 0 {
 		timedOut = fmt.Sprintf(", %d timed out", v.TimedOut)
 	}
-	if v.Clients == MaxClients {
-		atLeast = "at least "
+	from := "from " + number(v.Clients, "client")
+	switch v.Clients {
+	case 1:
+		from = "all from one client"
+	case MaxClients:
+		from = "from at least " + number(v.Clients, "client")
 	}
-	return fmt.Sprintf("%d of %s in %s failed (%s%s), from %s%s", v.Bad+v.TimedOut, number(v.Requests, "request"),
-		plain(w.policy.Window), percent(v.Share), timedOut, atLeast, number(v.Clients, "client"))
+	return fmt.Sprintf("%d of %s in %s failed (%s%s), %s", v.Bad+v.TimedOut, number(v.Requests, "request"),
+		plain(w.policy.Window), percent(v.Share), timedOut, from)
 }
 
 func number(n int, what string) string {

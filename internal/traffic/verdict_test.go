@@ -371,7 +371,7 @@ func TestCountsWhileRed(t *testing.T) {
 		t.Errorf("while red (-want +got):\n%s", diff)
 	}
 	got = w.Verdict(start.Add(30 * time.Second))
-	want = traffic.Verdict{Level: none, Requests: 6, Bad: 3, Clients: 3, Share: 0.5, Reason: "6 requests in 30s: it takes 20 to judge by"}
+	want = traffic.Verdict{Level: none, Requests: 6, Bad: 3, Clients: 3, Share: 0.5, Reason: "too few requests to judge: 6 of 20 in 30s"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
