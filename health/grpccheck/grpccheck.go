@@ -115,10 +115,10 @@ func (s Server) client() (*grpc.ClientConn, error) {
 }
 
 // dial connects to an address as grpc hands it to a dialler: host:port, or the
-// path of a socket after "unix:///".
+// absolute path of a socket after "unix://".
 func dial(ctx context.Context, address string) (net.Conn, error) {
 	network := "tcp"
-	if path, ok := strings.CutPrefix(address, "unix:///"); ok {
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		network, address = "unix", path
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)

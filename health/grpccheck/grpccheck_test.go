@@ -182,7 +182,10 @@ func TestRequestIsSentAsConfigured(t *testing.T) {
 		{grpccheck.Server{Address: tcp.Addr().String(), Authority: "shop.example"}, "shop.example"},
 		{grpccheck.Server{Address: "unix:" + unix.Addr().String()}, "localhost"},
 	} {
-		expect(t, test.s, "")
+		if err := run(t, test.s); err != nil {
+			t.Errorf("%+v: %v", test.s, err)
+			continue
+		}
 		if got, want := <-seen, test.want+" inservice-check/1.0"; got != want {
 			t.Errorf("%+v: the server saw %q, want %q", test.s, got, want)
 		}
