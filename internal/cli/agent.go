@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"slices"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/inservice/inservice/health"
+	"github.com/inservice/inservice/internal/accesslog"
 	"github.com/inservice/inservice/internal/agent"
 	"github.com/inservice/inservice/internal/config"
 	"github.com/inservice/inservice/internal/tongue"
@@ -193,24 +196,32 @@ func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 	accessLog, endAccessLog := p.accessLog(c.AccessLog)
 	defer endAccessLog()
 
-	a := &agent.Agent{
-		Listen: c.Listen, Path: c.Path, Token: c.Token, TrustedNetworks: c.TrustedNetworks,
-		Checks: checks, StartupGrace: c.StartupGrace, Kubernetes: c.Kubernetes,
-		Admin: c.Admin, GRPC: c.GRPC, Words: c.HAProxy, Weights: c.HAProxyWeights, Port: c.TCP,
-		UnhealthyThreshold: c.UnhealthyThreshold, DrainTimeout: c.DrainTimeout,
-		Systemd: &tongue.Systemd{Log: log}, Version: version(), Log: log,
-	}
-	if c.App == "" {
+	a := makeAgent(c, checks, accessLog, log)
+	if a.Gateway == nil {
 		frugal()
-	} else {
-		a.Own = ownAddresses(c, log)
-		a.Gateway = makeGateway(c, a.Own, accessLog, log)
-	}
-	if a.Control, err = controlSocket(c); err != nil {
-		return err
+	} else if c.Hosts == nil {
+		log.Warn("no allowed_hosts: every Host is passed to the app")
 	}
 	if err := a.Open(); err != nil {
 		return listenHint(err, "--listen")
 	}
 	return a.Run(ctx)
+}
+
+// makeAgent turns a configured agent into one that runs. The access log is nil if
+// there is none.
+func makeAgent(c *config.Agent, checks []health.Check, accessLog *accesslog.Log, log *slog.Logger) *agent.Agent {
+	a := &agent.Agent{
+		Listen: c.Listen, Path: c.Path, Token: c.Token, TrustedNetworks: c.TrustedNetworks,
+		Checks: checks, StartupGrace: c.StartupGrace, Kubernetes: c.Kubernetes,
+		Admin: c.Admin, GRPC: c.GRPC, Words: c.HAProxy, Weights: c.HAProxyWeights, Port: c.TCP,
+		Control: controlSocket(c), ControlOptional: c.Control == "",
+		UnhealthyThreshold: c.UnhealthyThreshold, DrainTimeout: c.DrainTimeout,
+		Systemd: &tongue.Systemd{Log: log}, Version: version(), Log: log,
+	}
+	if c.App != "" {
+		a.Own = ownAddresses(c, log)
+		a.Gateway = makeGateway(c, a.Own, accessLog, log)
+	}
+	return a
 }

@@ -18,9 +18,6 @@ import (
 
 // makeGateway also warns of rules that were left out and would be missed.
 func makeGateway(c *config.Agent, own *ownaddr.Finder, accessLog *accesslog.Log, log *slog.Logger) *gateway.Gateway {
-	if c.Hosts == nil {
-		log.Warn("no allowed_hosts: every Host is passed to the app")
-	}
 	g := &gateway.Gateway{
 		App: c.App, TrustedProxies: c.TrustedProxies, Hosts: c.Hosts,
 		Redirect: c.HTTPSRedirect, HSTS: c.HSTS, HSTSSubdomains: c.HSTSSubdomains, ExemptPaths: c.ExemptPaths,
@@ -61,27 +58,23 @@ func (p *program) accessLog(format string) (*accesslog.Log, func()) {
 	return &accesslog.Log{Format: f, Writer: out}, out.close
 }
 
-// controlSocket is the path of the agent's control socket. Without one in the
-// file it is named after the port, so that agents on one machine don't collide.
-// Where the default folder can't be made there is none: it is an offer, and an
-// agent must run without it.
-func controlSocket(c *config.Agent) (string, error) {
+// controlSocket is the path of the agent's control socket, empty for none. Without
+// one in the file it is named after the address, so that agents on one machine
+// don't collide.
+func controlSocket(c *config.Agent) string {
 	switch c.Control {
 	case "off":
-		return "", nil
+		return ""
 	case "":
 	default:
-		return c.Control, nil
+		return c.Control
 	}
-	_, port, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return "", fmt.Errorf("the address to listen on: %w", err)
-	}
-	if port == "0" {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil || port == "0" {
 		port = fmt.Sprintf("p%d", os.Getpid())
 	}
-	if os.MkdirAll(control.Dir(), 0o700) != nil {
-		return "", nil
+	if host != "" {
+		host += "-"
 	}
-	return filepath.Join(control.Dir(), "agent-"+port+".sock"), nil
+	return filepath.Join(control.Dir(), "agent-"+host+port+".sock")
 }
