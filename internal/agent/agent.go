@@ -9,7 +9,7 @@
 // snapshot.
 //
 // When it is told to end, the answer turns red first. The agent goes on serving
-// until everybody who asks has fetched as many red answers as it takes to be
+// until everybody who asks, in whatever tongue, has fetched as many red answers as it takes to be
 // believed and visitors have stopped coming, or until DrainTimeout. Then each
 // answer ends its connection for a moment, and then the door is shut.
 //
@@ -38,7 +38,6 @@ import (
 	"github.com/inservice/inservice/internal/front"
 	"github.com/inservice/inservice/internal/gateway"
 	"github.com/inservice/inservice/internal/lbprofile"
-	"github.com/inservice/inservice/internal/linelimit"
 	"github.com/inservice/inservice/internal/metrics"
 	"github.com/inservice/inservice/internal/tongue"
 	"github.com/inservice/inservice/internal/traffic"
@@ -49,7 +48,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	// ownAnswer bounds how long a client may take to read an answer of ours.
 	ownAnswer = 10 * time.Second
-	// parting is how long each answer ends its connection before the door is shut:
+	// partingTime is how long each answer ends its connection before the door is shut:
 	// busy clients use each of their connections within a second.
 	partingTime = time.Second
 	// closeTimeout is the least that what is under way has to finish, even when the
@@ -97,7 +96,11 @@ type Agent struct {
 	Admin string // the trusted side, over HTTP: /metrics and the details of the checks, for whoever can connect
 	GRPC  string // grpc.health.v1
 	Words string // HAProxy's agent check
-	Port  string // open only while in service
+	// Port is open only while in service. Who is refused goes unseen, so those who
+	// connected to it before a drain began count as knowing when, since then, as
+	// many of their usual intervals have passed as their unhealthy threshold is;
+	// who had connected only once, when 10 seconds have.
+	Port string
 
 	// Weights has the words for HAProxy lower the server's weight while it is
 	// degraded; see [tongue.AgentCheck] for what HAProxy's side needs.
@@ -105,6 +108,10 @@ type Agent struct {
 
 	// Control is the unix socket for `inservice agent drain`. Empty means none.
 	Control string
+
+	// ControlOptional has the agent go without that socket, and say so in the log,
+	// where it can't be had.
+	ControlOptional bool
 
 	// Systemd tells the service manager. Nil tells nobody.
 	Systemd *tongue.Systemd
@@ -114,8 +121,8 @@ type Agent struct {
 	// [DefaultUnhealthyThreshold].
 	UnhealthyThreshold int
 
-	// DrainTimeout bounds how long red answers are given before the agent closes.
-	// Zero closes at once.
+	// DrainTimeout bounds how long red answers are given before the agent closes,
+	// from when it is told to end. Zero closes at once.
 	DrainTimeout time.Duration
 
 	// Version is this program's, for details and metrics.
@@ -129,17 +136,22 @@ type Agent struct {
 	herald   tongue.Herald
 	metrics  *metrics.Metrics
 	askers   askers.Table
-	lines    linelimit.Limit // of questions
-	path     string          // without trailing slash, so "" for the root
+	notices  notices
+	readyz   http.Handler
+	startupz http.Handler
+	grpc     *tongue.GRPC // nil: gRPC is not spoken
+	path     string       // without trailing slash, so "" for the root
 	listener net.Listener
 	others   []other     // what else is bound, by Open
-	calm     bool        // nobody came any more, so there is nobody to part from; set by leave before the front is told to close
 	began    time.Time   // set by Run before anything runs
 	ending   atomic.Bool // told to end, so that the answer stays red
 
-	mu      sync.Mutex
-	drained time.Time // guarded by mu; since when the answer is red on purpose, zero if it is not
-	visits  uint64    // guarded by mu; how many visitors had come by then
+	mu        sync.Mutex
+	drained   time.Time      // guarded by mu; since when the answer is red on purpose, zero if it is not
+	visits    uint64         // guarded by mu; how many visitors had come by then
+	connected []askers.Asker // guarded by mu; who had connected to Port by then
+	left      time.Time      // guarded by mu; since when it leaves, zero if it does not
+	calm      bool           // guarded by mu; when it had left nobody came any more, so there is nobody to part from
 }
 
 // Open binds all addresses. A busy port is an error, after which nothing is
@@ -179,8 +191,10 @@ func (a *Agent) prepare() {
 		Registry: &a.registry, Token: a.Token, Trusted: a.TrustedNetworks, Service: health.Service{Version: a.Version},
 	}
 	a.herald.Snapshot = a.registry.Snapshot
+	a.readyz = a.noting(&a.handler, a.handler.Readyz())
+	a.startupz = a.noting(&a.handler, a.handler.Startupz())
 	a.askers.Unhealthy = a.unhealthyThreshold
-	sources := metrics.Sources{Snapshot: a.registry.Snapshot, Version: a.Version, Askers: a.knownAskers}
+	sources := metrics.Sources{Snapshot: a.registry.Snapshot, Version: a.Version, Askers: func() []askers.Asker { return a.audience(time.Now()) }}
 	if g := a.Gateway; g != nil {
 		sources.Visitors = func() uint64 { return g.Stats().Requests }
 		sources.Refused = func() uint64 { return g.Stats().Refused }
@@ -203,6 +217,8 @@ func (a *Agent) prepare() {
 // unhealthyThreshold is how many red answers take a server out of service there.
 func (a *Agent) unhealthyThreshold(balancer string) int {
 	switch balancer {
+	case byWatch, byWords:
+		return 1 // they act on each word
 	case "uptimerobot", "gatus", "blackbox", "cloudflare-healthchecks":
 		return 0 // they tell people and send nobody here
 	}
@@ -211,8 +227,6 @@ func (a *Agent) unhealthyThreshold(balancer string) int {
 	}
 	return cmp.Or(a.UnhealthyThreshold, DefaultUnhealthyThreshold)
 }
-
-func (a *Agent) knownAskers() []askers.Asker { return a.askers.List(time.Now()) }
 
 // Close gives up what Open has bound, without Run. After Run it does nothing.
 func (a *Agent) Close() error {
@@ -248,6 +262,7 @@ func (a *Agent) Drain() {
 	a.mu.Lock()
 	if a.drained.IsZero() {
 		a.drained = time.Now()
+		a.connected = slices.DeleteFunc(a.askers.List(a.drained), func(k askers.Asker) bool { return k.Name != byPort })
 		if a.Gateway != nil {
 			a.visits = a.Gateway.Stats().Requests
 		}
@@ -268,20 +283,6 @@ func (a *Agent) Undrain() {
 	a.mu.Unlock()
 	a.registry.Undrain()
 	a.herald.Nudge()
-}
-
-// drainedSince is when Drain was called; zero if the agent does not drain.
-func (a *Agent) drainedSince() time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.drained
-}
-
-// visitsBefore is how many visitors had come when Drain was called.
-func (a *Agent) visitsBefore() uint64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.visits
 }
 
 // Run answers until ctx ends, then leaves and closes. It returns when everything
@@ -329,19 +330,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	return err
 }
 
-// closing is how long the main listener may take to close: what is left of the
-// drain timeout, but not less than closeTimeout.
-func (a *Agent) closing() (parting, drain time.Duration) {
-	drain = closeTimeout
-	if since := a.drainedSince(); !since.IsZero() {
-		drain = max(drain, a.DrainTimeout-time.Since(since))
-	}
-	if a.calm {
-		return 0, drain
-	}
-	return min(partingTime, a.DrainTimeout), drain
-}
-
 // serve answers on the main listener until ctx ends.
 func (a *Agent) serve(ctx context.Context) error {
 	f := &front.Front{
@@ -367,9 +355,9 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case a.Kubernetes && p == "/livez":
 		a.handler.Livez().ServeHTTP(w, r)
 	case a.Kubernetes && p == "/readyz":
-		a.handler.Readyz().ServeHTTP(w, r)
+		a.readyz.ServeHTTP(w, r)
 	case a.Kubernetes && p == "/startupz":
-		a.handler.Startupz().ServeHTTP(w, r)
+		a.startupz.ServeHTTP(w, r)
 	case a.Gateway != nil:
 		a.Gateway.ServeHTTP(w, r)
 	case p == "/metrics" && a.handler.Entitled(r):

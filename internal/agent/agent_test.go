@@ -30,6 +30,13 @@ func pass(context.Context) error { return nil }
 // the first answers are known.
 func run(t *testing.T, a *Agent) {
 	t.Helper()
+	_, _ = start(t, a)
+}
+
+// start is run for tests in which the agent is told to end earlier, by term. Ended
+// is closed when it has.
+func start(t *testing.T, a *Agent) (term func(), ended <-chan struct{}) {
+	t.Helper()
 	a.Listen = "127.0.0.1:0"
 	if err := a.Open(); err != nil {
 		t.Fatal(err)
@@ -44,15 +51,19 @@ func run(t *testing.T, a *Agent) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if err := a.Run(ctx); err != nil {
 			t.Errorf("Run returned %v", err)
 		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-over
 	})
 	<-known
+	return cancel, over
 }
 
 // exchange sends raw bytes on a connection of their own and reads one answer.

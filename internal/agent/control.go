@@ -67,7 +67,7 @@ func (a *Agent) state() State {
 		}
 		s.Checks = append(s.Checks, c)
 	}
-	for _, k := range a.askers.List(now) {
+	for _, k := range a.audience(now) {
 		s.Askers = append(s.Askers, Asker{
 			Name: nameOf(k.Key), Last: now.Sub(k.Last), Every: k.Interval, Red: k.Red, Needs: k.Needs, Knows: k.Knows,
 		})

@@ -29,7 +29,8 @@ const (
 // circumstances are what it depends on whether a draining agent may close.
 type circumstances struct {
 	Drained   time.Duration // since the answer turned red
-	Limit     time.Duration // the drain timeout
+	Leaving   time.Duration // since the agent was told to end, which may be later
+	Limit     time.Duration // the drain timeout, which counts from then
 	Uptime    time.Duration // since Run began
 	Askers    int           // who ask, or have asked in the last minutes
 	Ignorant  int           // of these, who have not yet fetched enough red answers
@@ -54,7 +55,7 @@ func (c circumstances) calm() bool {
 
 // mayClose decides, and says in words why not yet, or why now.
 func (c circumstances) mayClose() (bool, string) {
-	if c.Drained >= c.Limit {
+	if c.Leaving >= c.Limit {
 		return true, "the drain timeout has passed"
 	}
 	if c.Ignorant > 0 {
@@ -80,21 +81,34 @@ func (c circumstances) mayClose() (bool, string) {
 // circumstances are those of this moment.
 func (a *Agent) circumstances(now time.Time) circumstances {
 	c := circumstances{Limit: a.DrainTimeout, Uptime: now.Sub(a.began)}
-	if since := a.drainedSince(); !since.IsZero() {
-		c.Drained = now.Sub(since)
+	a.mu.Lock()
+	if !a.drained.IsZero() {
+		c.Drained = now.Sub(a.drained)
 	}
-	for _, asker := range a.askers.List(now) {
+	if !a.left.IsZero() {
+		c.Leaving = now.Sub(a.left)
+	}
+	visits := a.visits
+	a.mu.Unlock()
+	for _, asker := range a.audience(now) {
 		if learns(asker) {
 			c.Askers++
 		}
 	}
-	c.Ignorant = len(a.askers.Ignorant(now))
+	c.Ignorant = len(a.ignorant(now))
 	if a.Gateway != nil {
 		s := a.Gateway.Stats()
 		c.Visitors, c.InFlight, c.LastVisit = true, s.InFlight, now.Sub(s.Last)
-		c.Visits = s.Requests - a.visitsBefore()
+		c.Visits = s.Requests - visits
 	}
 	return c
+}
+
+// drainedSince is when the answer turned red on purpose; zero if it is not.
+func (a *Agent) drainedSince() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.drained
 }
 
 // learns reports whether an asker acts on what it hears: not a monitor, nor a
@@ -106,10 +120,14 @@ func learns(a askers.Asker) bool { return a.Needs > 0 && (a.Name != "" || a.Aske
 func (a *Agent) leave(broken <-chan struct{}) {
 	a.ending.Store(true)
 	a.Drain()
+	a.mu.Lock()
+	a.left = time.Now()
+	a.mu.Unlock()
 	if a.DrainTimeout <= 0 {
 		return
 	}
 	a.Log.Info("draining: the answer is red; a second signal ends the agent at once", "drain_timeout", a.DrainTimeout.String())
+	a.warnOfTheLate(time.Now())
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	said := ""
@@ -118,14 +136,16 @@ func (a *Agent) leave(broken <-chan struct{}) {
 		over, why := c.mayClose()
 		if over {
 			a.logLeaving(why, c)
+			a.mu.Lock()
 			a.calm = c.calm()
+			a.mu.Unlock()
 			return
 		}
 		if why != said {
 			said = why
 			var attributes []any
 			if c.Ignorant > 0 {
-				attributes = []any{"waiting_for", names(a.askers.Ignorant(time.Now()))}
+				attributes = []any{"waiting_for", names(a.ignorant(time.Now()))}
 			}
 			a.Log.Info("draining: "+why, attributes...)
 		}
@@ -142,9 +162,44 @@ func (a *Agent) logLeaving(why string, c circumstances) {
 	attributes := []any{"drained_for", c.Drained.Round(time.Millisecond).String()}
 	if c.Ignorant > 0 || c.InFlight > 0 {
 		level = slog.LevelWarn
-		attributes = append(attributes, "may_still_send", names(a.askers.Ignorant(time.Now())), "requests", c.InFlight)
+		attributes = append(attributes, "may_still_send", names(a.ignorant(time.Now())), "requests", c.InFlight)
 	}
 	a.Log.Log(context.Background(), level, "closing: "+why, attributes...)
+}
+
+// closing is how long the main listener may take to close: what is left of the
+// drain timeout, but not less than closeTimeout. In the parting time each answer
+// ends its connection.
+func (a *Agent) closing() (parting, drain time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	drain = closeTimeout
+	if !a.left.IsZero() {
+		drain = max(drain, a.DrainTimeout-time.Since(a.left))
+	}
+	if a.calm {
+		return 0, drain
+	}
+	return min(partingTime, a.DrainTimeout), drain
+}
+
+// warnOfTheLate names those who ask too seldom to learn within the drain timeout:
+// they will send visitors to a server that has gone.
+func (a *Agent) warnOfTheLate(now time.Time) {
+	var late []askers.Asker
+	var longest time.Duration
+	for _, k := range a.ignorant(now) {
+		if k.Interval*time.Duration(k.Needs-k.Red) > a.DrainTimeout {
+			late = append(late, k)
+			longest = max(longest, k.Interval*time.Duration(k.Needs))
+		}
+	}
+	if len(late) > 0 {
+		longest = (longest + time.Second - 1).Truncate(time.Second)
+		a.Log.Warn("draining: the drain timeout is too short for some who ask to learn that the answer is red",
+			"askers", names(late), "drain_timeout", a.DrainTimeout.String(),
+			"hint", fmt.Sprintf("set agent.drain_timeout to %v or more, or have them ask more often", longest))
+	}
 }
 
 // names tells who some askers are, in a few words.

@@ -24,8 +24,11 @@ type other struct {
 
 // openOthers binds what is configured beside the main listener.
 func (a *Agent) openOthers() error {
-	grpc := &tongue.GRPC{Herald: &a.herald, Log: a.Log}
-	words := &tongue.AgentCheck{Herald: &a.herald, Steady: !a.Weights, Log: a.Log}
+	grpc := &tongue.GRPC{Herald: &a.herald, Asked: a.askedBy(byGRPC), Log: a.Log}
+	if a.GRPC != "" {
+		a.grpc = grpc
+	}
+	words := &tongue.AgentCheck{Herald: &a.herald, Steady: !a.Weights, Asked: a.askedBy(byWords), Log: a.Log}
 	for _, o := range []struct {
 		what, address string
 		run           func(context.Context, net.Listener) error
@@ -45,7 +48,7 @@ func (a *Agent) openOthers() error {
 		a.Log.Info("agent listens for "+o.what, "address", listener.Addr().String())
 	}
 	if a.Port != "" {
-		port := &tongue.Port{Address: a.Port, Herald: &a.herald, Log: a.Log}
+		port := &tongue.Port{Address: a.Port, Herald: &a.herald, Asked: a.askedBy(byPort), Log: a.Log}
 		if err := port.Open(); err != nil {
 			return err
 		}
@@ -56,13 +59,24 @@ func (a *Agent) openOthers() error {
 		a.Systemd.Herald = &a.herald
 		a.others = append(a.others, other{run: a.Systemd.Run})
 	}
-	if a.Control != "" {
-		listener, err := control.Listen(a.Control)
-		if err != nil {
-			return err
-		}
-		a.others = append(a.others, other{listener, func(ctx context.Context) error { return a.serveHTTP(ctx, listener, a.controlHandler()) }})
+	return a.openControl()
+}
+
+// openControl binds the control socket.
+func (a *Agent) openControl() error {
+	if a.Control == "" {
+		return nil
 	}
+	listener, err := control.Listen(a.Control)
+	if err != nil && a.ControlOptional {
+		a.Log.Warn("the agent does without a control socket, so 'inservice agent drain' and 'status' won't find it",
+			"error", err, "hint", "name one with agent.control, in a folder that only its owner may write to, or say off")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.others = append(a.others, other{listener, func(ctx context.Context) error { return a.serveHTTP(ctx, listener, a.controlHandler()) }})
 	return nil
 }
 
@@ -72,17 +86,22 @@ var everyone = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustPars
 // serveAdmin answers operators: metrics, details and Kubernetes' paths.
 func (a *Agent) serveAdmin(ctx context.Context, listener net.Listener) error {
 	details := &health.Handler{Registry: &a.registry, Token: a.Token, Trusted: everyone, Service: a.handler.Service}
+	bare := a.noting(details, details)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", a.metrics)
 	mux.Handle("/livez", details.Livez())
-	mux.Handle("/readyz", details.Readyz())
-	mux.Handle("/startupz", details.Startupz())
+	mux.Handle("/readyz", a.noting(details, details.Readyz()))
+	mux.Handle("/startupz", a.noting(details, details.Startupz()))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if !a.isHealth(r) {
 			http.NotFound(w, r)
 			return
 		}
-		details.ServeHTTP(w, r)
+		if details.Detailed(r) {
+			details.ServeHTTP(w, r)
+			return
+		}
+		bare.ServeHTTP(w, r)
 	})
 	return a.serveHTTP(ctx, listener, mux)
 }

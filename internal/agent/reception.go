@@ -1,14 +1,13 @@
 package agent
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/inservice/inservice/health"
 	"github.com/inservice/inservice/internal/askers"
 	"github.com/inservice/inservice/internal/doorman"
 	"github.com/inservice/inservice/internal/fingerprint"
@@ -16,6 +15,9 @@ import (
 
 // atDoor answers a bare health question before net/http has seen it.
 func (a *Agent) atDoor(q *doorman.Question) (code int, word string) {
+	if passedOn(q.Head) {
+		return a.answerVisitor()
+	}
 	return a.answer(q.Peer, fingerprint.NameHead(q.Head, q.Peer, a.own()))
 }
 
@@ -27,12 +29,17 @@ func (a *Agent) atDesk(w http.ResponseWriter, r *http.Request) {
 		// use for, and that may never come, before the answer goes out.
 		w.Header().Set("Connection", "close")
 	}
-	bare := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-	if !bare || a.handler.Detailed(r) {
+	if !isQuestion(r) || a.handler.Detailed(r) {
 		a.handler.ServeHTTP(w, r)
 		return
 	}
-	code, word := a.answer(peerOf(r), fingerprint.Name(fingerprint.FromHTTP(r), a.own()))
+	var code int
+	var word string
+	if passedOnHTTP(r) {
+		code, word = a.answerVisitor()
+	} else {
+		code, word = a.answer(peerOf(r), fingerprint.Name(fingerprint.FromHTTP(r), a.own()))
+	}
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(word)))
@@ -41,42 +48,88 @@ func (a *Agent) atDesk(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(word)) // net/http drops it for HEAD
 }
 
+func isQuestion(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+}
+
 // answer is what a stranger is told. It notes who asked: that is how a draining
 // agent knows when it may close.
 func (a *Agent) answer(peer netip.Addr, name string) (code int, word string) {
 	code, word = a.registry.Bare()
-	a.asked(askers.Key{Peer: peer, Name: name}, code == http.StatusOK, word)
-	a.metrics.Asked(name, code)
+	a.asked(askers.Key{Peer: peer, Name: name}, code, word)
 	return code, word
 }
 
-// asked notes one question, in whatever tongue, and logs what is worth it:
-// somebody new, an answer that differs from the last that this one got, and red
-// answers at a bounded rate. Green ones are silent.
-func (a *Agent) asked(k askers.Key, green bool, word string) {
+// answerVisitor is the same for a question that somebody passed on. It is not
+// noted: it would be under the address of the balancer that passed it on, so
+// anybody on the internet could have the balancer look as if it knew.
+func (a *Agent) answerVisitor() (code int, word string) {
+	code, word = a.registry.Bare()
+	a.metrics.Asked(byVisitor, code)
+	return code, word
+}
+
+// asked notes one question, in whatever tongue, by its answer as HTTP has it.
+func (a *Agent) asked(k askers.Key, code int, word string) {
 	now := time.Now()
-	change := a.askers.Asked(now, k, green)
-	if green && change == askers.None {
-		return
+	green := code == http.StatusOK
+	a.notices.question(a.Log, now, k, a.askers.Asked(now, k, green), green, word)
+	a.metrics.Asked(k.Name, code)
+}
+
+// askedBy notes questions that have no fingerprint but the tongue they come in.
+func (a *Agent) askedBy(tongue string) func(peer netip.Addr, green bool) {
+	return func(peer netip.Addr, green bool) {
+		code, word := http.StatusServiceUnavailable, "out of service"
+		if green {
+			code, word = http.StatusOK, "in service"
+		}
+		a.asked(askers.Key{Peer: peer, Name: tongue}, code, word)
 	}
-	level, message := slog.LevelInfo, "first health question"
-	switch {
-	case !green && change == askers.None:
-		level, message = slog.LevelWarn, "told again that the answer is red"
-	case !green:
-		level, message = slog.LevelWarn, "told, for the first time, that the answer is red"
-	case change == askers.Changed:
-		message = "told that the answer is green again"
-	}
-	ok, leftOut := a.lines.Allow(now)
-	if !ok {
-		return
-	}
-	attributes := []slog.Attr{slog.String("asker", nameOf(k)), slog.String("answer", word)}
-	if leftOut > 0 {
-		attributes = append(attributes, slog.Int("lines_left_out", leftOut))
-	}
-	a.Log.LogAttrs(context.Background(), level, message, attributes...)
+}
+
+// noting notes the questions that next answers with a bare word, which is to all
+// but those who want details and may have them by the rules of h.
+//
+// A green answer while the verdict is red is only counted. /startupz gives it once
+// the server has started, and whoever asks nothing else learns nothing by asking on.
+func (a *Agent) noting(h *health.Handler, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isQuestion(r) || r.URL.Query().Has("verbose") && h.Entitled(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		verdict, _ := a.registry.Bare()
+		heard := &heard{ResponseWriter: w}
+		next.ServeHTTP(heard, r)
+		if passedOnHTTP(r) {
+			a.metrics.Asked(byVisitor, heard.code)
+			return
+		}
+		name := fingerprint.Name(fingerprint.FromHTTP(r), a.own())
+		if heard.code == http.StatusOK && verdict != http.StatusOK {
+			a.metrics.Asked(name, heard.code)
+			return
+		}
+		a.asked(askers.Key{Peer: peerOf(r), Name: name}, heard.code, heard.word)
+	})
+}
+
+// heard is what a bare answer says.
+type heard struct {
+	http.ResponseWriter
+	code int
+	word string
+}
+
+func (h *heard) WriteHeader(code int) {
+	h.code = code
+	h.ResponseWriter.WriteHeader(code)
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.word = string(p)
+	return h.ResponseWriter.Write(p)
 }
 
 // own tells this machine's addresses, by which one balancer is told from another;

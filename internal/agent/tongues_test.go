@@ -72,15 +72,7 @@ func TestTonguesSayTheSame(t *testing.T) {
 		conn.Close()
 		return "open"
 	}
-	words := func() string {
-		conn, err := net.Dial("tcp", a.Words)
-		if err != nil {
-			return err.Error()
-		}
-		defer conn.Close()
-		line, _ := io.ReadAll(conn)
-		return strings.TrimSpace(string(line))
-	}
+	words := func() string { return word(t, a.Words) }
 	grpc := func() string {
 		if err := (grpccheck.Server{Address: a.GRPC}).Run(t.Context()); err != nil {
 			return "not serving"

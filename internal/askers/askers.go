@@ -63,8 +63,12 @@ const (
 	None Change = iota
 	// New: nobody asked under this Key before, or not for an hour.
 	New
-	// Changed: a known asker got another answer than the last time.
+	// Changed: an asker that asked once or twice before got another answer than
+	// the last time.
 	Changed
+	// RegularChanged: the same of one that asks regularly, as balancers do. There
+	// are never more than [Limit] of these.
+	RegularChanged
 )
 
 // An Asker is what is known of one.

@@ -65,7 +65,7 @@ func (c *clocked) ignorant() string {
 }
 
 func TestChange(t *testing.T) {
-	const none, isNew, changed = askers.None, askers.New, askers.Changed
+	const none, isNew, changed, regular = askers.None, askers.New, askers.Changed, askers.RegularChanged
 	c := newTable()
 	var got []askers.Change
 	got = append(got, c.asks(node1, 5*s, "ggrrg")...)
@@ -73,7 +73,7 @@ func TestChange(t *testing.T) {
 	got = append(got, c.asks(key("gatus", "10.0.0.1"), 5*s, "g")...)
 	got = append(got, c.asks(node1, 61*m, "gr")...) // away for an hour
 	want := []askers.Change{
-		isNew, none, changed, none, changed,
+		isNew, none, changed, none, regular,
 		isNew, none, changed,
 		isNew,
 		none, isNew,

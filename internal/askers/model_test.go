@@ -40,10 +40,12 @@ func (m model) asked(now time.Time, k askers.Key, green bool) askers.Change {
 	switch {
 	case len(visit(history, time.Hour)) == 1:
 		return askers.New
-	case history[len(history)-2].green != green:
-		return askers.Changed
+	case history[len(history)-2].green == green:
+		return askers.None
+	case len(visit(history, time.Hour)) > 3:
+		return askers.RegularChanged
 	}
-	return askers.None
+	return askers.Changed
 }
 
 // of says what is known of one asker, and for how long it is listed and waited

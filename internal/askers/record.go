@@ -59,6 +59,8 @@ func (r *record) asked(now time.Time, inService bool) Change {
 	switch {
 	case isNew:
 		return New
+	case changed && r.count > regular:
+		return RegularChanged
 	case changed:
 		return Changed
 	}

@@ -2,8 +2,8 @@
 // from the same program in another terminal.
 //
 // What it guarantees: the socket belongs to the user who runs the process and
-// nobody else may connect; one that a dead process has left behind is replaced,
-// one that answers is not.
+// nobody else but root may connect, nor put another in its place; one that a dead
+// process has left behind is replaced, one that answers is not.
 //
 // Commands are HTTP requests, so that a handler is all a process needs. The
 // functions may be called from any goroutine.
@@ -28,6 +28,9 @@ import (
 var (
 	ErrNobody = errors.New("nobody answers")           // on the socket, or there is none
 	ErrTaken  = errors.New("another process has this") // the socket
+	// ErrUnusable: no socket can be in that folder, which can't be made or is not
+	// ours alone.
+	ErrUnusable = errors.New("the folder can't be used")
 )
 
 // timeout bounds one command, and maxAnswer what is read of its answer.
@@ -52,11 +55,13 @@ func Dir() string {
 }
 
 // Listen binds the socket at path and makes its folder if that is missing. The
-// error is [ErrTaken] if a process answers there. Closing the listener removes
-// the socket.
+// error is [ErrTaken] if a process answers there, and [ErrUnusable] if the folder
+// can't be made, belongs to somebody else (root excepted), or others than its owner
+// may write to it: they could put a socket of their own there. Closing the listener
+// removes the socket.
 func Listen(path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("the control socket: %w", err)
+	if err := usable(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("the control socket: %w: %w", ErrUnusable, err)
 	}
 	info, err := os.Lstat(path)
 	switch {
@@ -82,6 +87,29 @@ func Listen(path string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("the control socket: %w", err), listener.Close())
 	}
 	return listener, nil
+}
+
+// usable makes the folder if it is missing and says why no socket may be in it.
+func usable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// A link is as good as a folder if it is ours as well: else it could lead
+	// elsewhere in a moment.
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(dir)
+		if err != nil {
+			return err
+		}
+		if owner, known := ownerOf(info); known && owner != 0 && owner != os.Geteuid() {
+			return fmt.Errorf("%s belongs to user %d, who is neither root nor the one that this runs as, %d; name a socket in a folder of your own",
+				dir, owner, os.Geteuid())
+		}
+		if mode := info.Mode(); mode.IsDir() && mode.Perm()&0o022 != 0 && permissionsCount {
+			return fmt.Errorf("others may write to %s, whose mode is %v; 'chmod go-w' it, or name a socket in a folder of your own", dir, mode.Perm())
+		}
+	}
+	return nil
 }
 
 // An Answer is what a process said to a command.

@@ -106,3 +106,66 @@ func TestDir(t *testing.T) {
 		t.Errorf("Dir is %s, want %s", got, want)
 	}
 }
+
+// Who may write to the folder could put a socket of their own there.
+func TestListenRefusesFoldersOfOthers(t *testing.T) {
+	folder := func(mode os.FileMode) string {
+		dir := filepath.Join(t.TempDir(), "made")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	link := func(to string) string {
+		name := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(to, name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, dir, want string // empty: it is taken
+	}{
+		{"its owner's alone", folder(0o700), ""},
+		{"others may read", folder(0o755), ""},
+		{"a link to one", link(folder(0o700)), ""},
+		{"the group may write", folder(0o770), "others may write"},
+		{"all may write", folder(0o1777), "others may write"},
+		{"a link to one that all may write to", link(folder(0o777)), "others may write"},
+		{"no folder", file, "not a directory"},
+	} {
+		listener, err := Listen(filepath.Join(test.dir, "x.sock"))
+		if err == nil {
+			listener.Close()
+		}
+		if refused := test.want != ""; errors.Is(err, ErrUnusable) != refused || refused && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+	if os.Getuid() != 0 {
+		return // who can't give a folder away
+	}
+	for _, linked := range []bool{false, true} {
+		dir := folder(0o700)
+		if linked {
+			dir = link(dir)
+		}
+		if err := os.Lchown(dir, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		listener, err := Listen(filepath.Join(dir, "x.sock"))
+		if err == nil {
+			listener.Close()
+		}
+		if !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), "belongs to user 12345") {
+			t.Errorf("one of somebody else (link: %t): %v", linked, err)
+		}
+	}
+}

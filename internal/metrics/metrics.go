@@ -140,7 +140,8 @@ func runResult(r health.Result) string {
 }
 
 // Asked counts one health question. The balancer is the name of the one that was
-// recognised, empty for anybody else; the code is the status code of the answer.
+// recognised, empty for anybody else, or that of a tongue other than HTTP; the code
+// is the status code of the answer, or what HTTP has for it: 200 or 503.
 // Counting what was counted before takes no lock and allocates nothing.
 func (m *Metrics) Asked(balancer string, code int) {
 	if counter, ok := (*m.counters.Load())[question{balancer, code}]; ok {

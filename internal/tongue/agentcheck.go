@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -56,6 +57,10 @@ type AgentCheck struct {
 	// HAProxy's configuration is below 10.
 	Steady bool
 
+	// Asked, if not nil, is told of each line that was sent: to whom, and whether
+	// it said "up". Many goroutines call it, and it must be quick.
+	Asked func(peer netip.Addr, green bool)
+
 	// Log gets what goes wrong. Nil discards it.
 	Log *slog.Logger
 }
@@ -93,8 +98,13 @@ func (a *AgentCheck) answer(ctx context.Context, conn net.Conn) {
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })
 	defer stop()
-	if _, err := io.WriteString(conn, agentLine(a.Herald.Snapshot(), a.Steady)); err != nil {
+	snapshot := a.Herald.Snapshot()
+	if _, err := io.WriteString(conn, agentLine(snapshot, a.Steady)); err != nil {
 		return // whoever asked has gone
+	}
+	if a.Asked != nil {
+		v := verdictOf(snapshot)
+		a.Asked(peerOf(conn.RemoteAddr()), v.inService() && !v.draining)
 	}
 	// Closing while an agent-send is unread would reset the connection, and the
 	// line could be lost with it. So we wait for HAProxy to hang up, which it does

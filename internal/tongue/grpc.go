@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
 
@@ -46,9 +48,20 @@ type GRPC struct {
 	// Watch, whose stream stays open.
 	Services []string
 
+	// Asked, if not nil, is told of each Check and List that is answered with the
+	// verdict: who asked, and whether the answer was SERVING. Many goroutines call
+	// it, and it must be quick. Of those who watch, Watchers tells.
+	Asked func(peer netip.Addr, green bool)
+
 	// Log gets what goes wrong. Nil discards it.
 	Log *slog.Logger
+
+	watchers watchers
 }
+
+// Watchers are those who call Watch now, for a service that is known. One whose
+// Serving is above zero has yet to be told that the server is not.
+func (g *GRPC) Watchers() []Watcher { return g.watchers.list() }
 
 // Run answers on the listener until ctx ends. Watchers are then told NOT_SERVING,
 // and their streams end with UNAVAILABLE. Its error is that of a listener that
@@ -68,7 +81,9 @@ func (g *GRPC) Run(ctx context.Context, listener net.Listener) error {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: grpcLeastPing, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	)
-	healthpb.RegisterHealthServer(server, &grpcHealth{herald: g.Herald, services: g.Services, ending: ctx.Done()})
+	healthpb.RegisterHealthServer(server, &grpcHealth{
+		herald: g.Herald, services: g.Services, asked: g.Asked, watchers: &g.watchers, ending: ctx.Done(),
+	})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(crowd) }()
 
@@ -94,6 +109,8 @@ type grpcHealth struct {
 	healthpb.UnimplementedHealthServer
 	herald   *Herald
 	services []string
+	asked    func(netip.Addr, bool) // or nil
+	watchers *watchers
 	ending   <-chan struct{} // closed when the server is to end
 }
 
@@ -102,21 +119,40 @@ func (h *grpcHealth) knows(service string) bool {
 }
 
 // Check answers at once.
-func (h *grpcHealth) Check(_ context.Context, q *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+func (h *grpcHealth) Check(ctx context.Context, q *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
 	if !h.knows(q.GetService()) {
 		return nil, status.Error(codes.NotFound, "unknown service")
 	}
-	return grpcAnswer(h.now()), nil
+	now := h.now()
+	h.note(ctx, now)
+	return grpcAnswer(now), nil
 }
 
 // List answers for all names that are known.
-func (h *grpcHealth) List(context.Context, *healthpb.HealthListRequest) (*healthpb.HealthListResponse, error) {
+func (h *grpcHealth) List(ctx context.Context, _ *healthpb.HealthListRequest) (*healthpb.HealthListResponse, error) {
 	now := h.now()
+	h.note(ctx, now)
 	statuses := map[string]*healthpb.HealthCheckResponse{"": grpcAnswer(now)}
 	for _, service := range h.services {
 		statuses[service] = grpcAnswer(now)
 	}
 	return &healthpb.HealthListResponse{Statuses: statuses}, nil
+}
+
+// note tells of a question and its answer.
+func (h *grpcHealth) note(ctx context.Context, answer healthpb.HealthCheckResponse_ServingStatus) {
+	if h.asked != nil {
+		h.asked(grpcPeer(ctx), answer == healthpb.HealthCheckResponse_SERVING)
+	}
+}
+
+// grpcPeer is who called.
+func grpcPeer(ctx context.Context) netip.Addr {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return netip.Addr{}
+	}
+	return peerOf(p.Addr)
 }
 
 // Watch sends the status, and again each time that it has changed.
@@ -134,6 +170,10 @@ func (h *grpcHealth) Watch(q *healthpb.HealthCheckRequest, stream grpc.ServerStr
 	}
 	changes, cancel := h.herald.subscribe()
 	defer cancel()
+	from := grpcPeer(stream.Context())
+	h.watchers.note(from, 1, 0)
+	serving := 0 // whether its last word is SERVING
+	defer func() { h.watchers.note(from, -1, -serving) }()
 	sent := healthpb.HealthCheckResponse_UNKNOWN // which is never sent
 	for {
 		var now healthpb.HealthCheckResponse_ServingStatus
@@ -146,8 +186,18 @@ func (h *grpcHealth) Watch(q *healthpb.HealthCheckRequest, stream grpc.ServerStr
 			now = grpcStatus(v)
 		}
 		if now != sent {
+			// Taken down before SERVING is sent, and taken back after anything else
+			// was: so nobody is overlooked who may have been told it.
+			if now == healthpb.HealthCheckResponse_SERVING {
+				h.watchers.note(from, 0, 1-serving)
+				serving = 1
+			}
 			if err := stream.Send(grpcAnswer(now)); err != nil {
 				return err
+			}
+			if now != healthpb.HealthCheckResponse_SERVING {
+				h.watchers.note(from, 0, -serving)
+				serving = 0
 			}
 			sent = now
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -26,6 +27,11 @@ type Port struct {
 	// Address is where to listen, "host:port" or ":port"; port 0 takes a free
 	// one and keeps it. Required.
 	Address string
+
+	// Asked, if not nil, is told of each connection that is accepted: of whom. Green
+	// is always true, for while the port is closed nobody hears of those who try.
+	// One goroutine calls it at a time, and it must be quick.
+	Asked func(peer netip.Addr, green bool)
 
 	// Log gets what goes wrong. Nil discards it.
 	Log *slog.Logger
@@ -85,7 +91,7 @@ func (p *Port) Run(ctx context.Context) error {
 			door = nil
 		case door == nil:
 			var err error
-			if door, err = openGate(p.address.String(), p.Log); err != nil {
+			if door, err = openGate(p.address.String(), p.Asked, p.Log); err != nil {
 				if !failed {
 					p.Log.Error("in service, but the port that says so can't be opened; trying on each second", "error", err)
 				}
@@ -101,16 +107,17 @@ func (p *Port) Run(ctx context.Context) error {
 // gate is an open port. A nil gate is a closed one.
 type gate struct {
 	crowd *crowd
-	ended chan struct{} // closed when nobody accepts any more
-	err   error         // why; read after ended
+	asked func(netip.Addr, bool) // or nil
+	ended chan struct{}          // closed when nobody accepts any more
+	err   error                  // why; read after ended
 }
 
-func openGate(address string, log *slog.Logger) (*gate, error) {
+func openGate(address string, asked func(netip.Addr, bool), log *slog.Logger) (*gate, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{crowd: newCrowd(listener, 1, log), ended: make(chan struct{})}
+	g := &gate{crowd: newCrowd(listener, 1, log), asked: asked, ended: make(chan struct{})}
 	go g.accept()
 	return g, nil
 }
@@ -122,6 +129,9 @@ func (g *gate) accept() {
 		if err != nil {
 			g.err = err
 			return
+		}
+		if g.asked != nil {
+			g.asked(peerOf(conn.RemoteAddr()), true)
 		}
 		conn.Close()
 	}
