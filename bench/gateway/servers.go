@@ -49,9 +49,10 @@ func gateway(app *realserver.Server) string {
 	return fmt.Sprintf(`agent:
   listen: "{addr}"
   app: %s
+  checks: [{app: {path: %s}}]
   control: off
   drain_timeout: 0s
-`, app.DSN())
+`, app.DSN(), small)
 }
 
 // strict is what a site that faces the world adds.

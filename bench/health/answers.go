@@ -28,7 +28,7 @@ func measureAnswers(r *rig.Rig, program string, rounds rig.Rounds) {
 		r.Agent(program, "sidecar, 0 checks", sidecar()),
 		r.Agent(program, "sidecar, 1 check", sidecar(checks[:1]...)),
 		r.Agent(program, "sidecar, 5 checks", sidecar(checks...)),
-		r.Agent(program, "gateway, its app check", fmt.Sprintf("agent: {listen: '{addr}', app: %q, control: off, drain_timeout: 0s}\n", nginx.DSN())),
+		r.Agent(program, "gateway, its app check", fmt.Sprintf("agent: {listen: '{addr}', app: %q, control: off, drain_timeout: 0s, checks: [{app: {path: /health_check}}]}\n", nginx.DSN())),
 	}
 	r.Compare(rig.Comparison{Title: "kept connections", Path: rig.HealthPath, Servers: servers}, rounds)
 	r.Compare(rig.Comparison{
