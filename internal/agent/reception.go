@@ -11,6 +11,7 @@ import (
 	"github.com/inservice/inservice/internal/askers"
 	"github.com/inservice/inservice/internal/doorman"
 	"github.com/inservice/inservice/internal/fingerprint"
+	"github.com/inservice/inservice/internal/visitor"
 )
 
 // atDoor answers a bare health question before net/http has seen it.
@@ -38,7 +39,7 @@ func (a *Agent) atDesk(w http.ResponseWriter, r *http.Request) {
 	if passedOnHTTP(r) {
 		code, word = a.answerVisitor()
 	} else {
-		code, word = a.answer(peerOf(r), fingerprint.Name(fingerprint.FromHTTP(r), a.own()))
+		code, word = a.answer(visitor.Peer(r.RemoteAddr), fingerprint.Name(fingerprint.FromHTTP(r), a.own()))
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
@@ -111,7 +112,7 @@ func (a *Agent) noting(h *health.Handler, next http.Handler) http.Handler {
 			a.metrics.Asked(name, heard.code)
 			return
 		}
-		a.asked(askers.Key{Peer: peerOf(r), Name: name}, heard.code, heard.word)
+		a.asked(askers.Key{Peer: visitor.Peer(r.RemoteAddr), Name: name}, heard.code, heard.word)
 	})
 }
 
@@ -142,12 +143,3 @@ func (a *Agent) own() func(netip.Addr) bool {
 }
 
 func (a *Agent) isOwn(address netip.Addr) bool { return slices.Contains(a.Own.Addrs(), address) }
-
-// peerOf is the address that r came from; not valid if it has none.
-func peerOf(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return peer.Addr().Unmap().WithZone("")
-}
