@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +93,7 @@ func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
 		made.ComponentType = "system"
 		made.Run = memoryBounds(c.Memory).Run
 	case c.Exec != nil:
-		made.Run = execcheck.Program{Path: c.Exec.Command[0], Args: c.Exec.Command[1:], Dir: c.Exec.Dir}.Run
+		made.Run = execcheck.Program{Path: c.Exec.Command[0], Args: c.Exec.Command[1:], Dir: c.Exec.Dir, Env: childEnvironment()}.Run
 	case c.Certificate != nil:
 		made.Run = certificate(c.Certificate)
 	}
@@ -141,6 +143,15 @@ func askApp(request httpcheck.Request) func(context.Context) error {
 		}
 		return err
 	}
+}
+
+// childEnvironment is that of this process without what systemd has put there for
+// the agent alone: a child that uses it would speak in the agent's name.
+func childEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
+	})
 }
 
 func redisServer(c *config.RedisCheck) redischeck.Server {

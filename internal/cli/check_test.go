@@ -182,3 +182,12 @@ func TestMakeCertificateCheck(t *testing.T) {
 		{"file that is missing", "{file: " + file + "s}", "no such file"},
 	})
 }
+
+// A program that a check runs must not speak to systemd in the agent's name.
+func TestExecCheckHasNoWayToSystemd(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+	t.Setenv("WATCHDOG_USEC", "1000000")
+	t.Setenv("WATCHDOG_PID", "1")
+	t.Setenv("MINE", "kept")
+	runCheck(t, `{exec: {command: [/bin/sh, -c, 'test "$NOTIFY_SOCKET$WATCHDOG_USEC$WATCHDOG_PID$MINE" = kept']}}`, "")
+}
