@@ -9,9 +9,9 @@
 // snapshot.
 //
 // When it is told to end, the answer turns red first. The agent goes on serving
-// until everybody who asks, in whatever tongue, has fetched as many red answers as it takes to be
-// believed and visitors have stopped coming, or until DrainTimeout. Then each
-// answer ends its connection for a moment, and then the door is shut.
+// until everybody who asks, in whatever tongue, has fetched as many red answers as
+// it takes to be believed and visitors have stopped coming, or until DrainTimeout.
+// Then each answer ends its connection for a moment, and then the door is shut.
 //
 // Open and Run are called once, in that order, by one goroutine. The other
 // methods may be called from any goroutine once Open has returned.
@@ -29,7 +29,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/inservice/inservice/health"
@@ -142,15 +141,14 @@ type Agent struct {
 	grpc     *tongue.GRPC // nil: gRPC is not spoken
 	path     string       // without trailing slash, so "" for the root
 	listener net.Listener
-	others   []other     // what else is bound, by Open
-	began    time.Time   // set by Run before anything runs
-	ending   atomic.Bool // told to end, so that the answer stays red
+	others   []other   // what else is bound, by Open
+	began    time.Time // set by Run before anything runs
 
 	mu        sync.Mutex
 	drained   time.Time      // guarded by mu; since when the answer is red on purpose, zero if it is not
 	visits    uint64         // guarded by mu; how many visitors had come by then
 	connected []askers.Asker // guarded by mu; who had connected to Port by then
-	left      time.Time      // guarded by mu; since when it leaves, zero if it does not
+	left      time.Time      // guarded by mu; since when it leaves, and stays red, zero if it does not
 	calm      bool           // guarded by mu; when it had left nobody came any more, so there is nobody to part from
 }
 
@@ -260,6 +258,12 @@ func (a *Agent) Snapshot() health.Snapshot { return a.registry.Snapshot() }
 // served as before.
 func (a *Agent) Drain() {
 	a.mu.Lock()
+	a.drainLocked()
+	a.mu.Unlock()
+	a.herald.Nudge()
+}
+
+func (a *Agent) drainLocked() {
 	if a.drained.IsZero() {
 		a.drained = time.Now()
 		a.connected = slices.DeleteFunc(a.askers.List(a.drained), func(k askers.Asker) bool { return k.Name != byPort })
@@ -267,22 +271,26 @@ func (a *Agent) Drain() {
 			a.visits = a.Gateway.Stats().Requests
 		}
 	}
-	a.mu.Unlock()
 	a.registry.Drain()
-	a.herald.Nudge()
 }
 
 // Undrain takes Drain back: the answer is that of the checks again. An agent that
 // was told to end stays red.
 func (a *Agent) Undrain() {
-	if a.ending.Load() {
-		return
-	}
 	a.mu.Lock()
-	a.drained = time.Time{}
+	if a.left.IsZero() {
+		a.drained = time.Time{}
+		a.registry.Undrain()
+	}
 	a.mu.Unlock()
-	a.registry.Undrain()
 	a.herald.Nudge()
+}
+
+// leaving reports whether the agent was told to end.
+func (a *Agent) leaving() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.left.IsZero()
 }
 
 // Run answers until ctx ends, then leaves and closes. It returns when everything
@@ -363,9 +371,6 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p == "/metrics" && a.handler.Entitled(r):
 		a.metrics.ServeHTTP(w, r)
 	default:
-		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close")
-		}
 		http.Error(w, "not found", http.StatusNotFound)
 	}
 }

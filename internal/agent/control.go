@@ -87,7 +87,7 @@ func (a *Agent) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, do func()) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost && a.ending.Load() {
+			if r.Method == http.MethodPost && a.leaving() {
 				http.Error(w, "it was told to end, so it stays red and then is gone", http.StatusConflict)
 				return
 			}

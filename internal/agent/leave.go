@@ -118,11 +118,11 @@ func learns(a askers.Asker) bool { return a.Needs > 0 && (a.Name != "" || a.Aske
 // leave turns the answer red and returns when everybody who asks knows and
 // nobody comes any more, or at DrainTimeout, or when the agent breaks.
 func (a *Agent) leave(broken <-chan struct{}) {
-	a.ending.Store(true)
-	a.Drain()
 	a.mu.Lock()
 	a.left = time.Now()
+	a.drainLocked()
 	a.mu.Unlock()
+	a.herald.Nudge()
 	if a.DrainTimeout <= 0 {
 		return
 	}

@@ -25,11 +25,6 @@ func (a *Agent) atDoor(q *doorman.Question) (code int, word string) {
 // atDesk answers the health path to whom the doorman has let in: for details, or
 // because the request is not one that the doorman reads.
 func (a *Agent) atDesk(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		// Keeping the connection would mean to wait for a body that a probe has no
-		// use for, and that may never come, before the answer goes out.
-		w.Header().Set("Connection", "close")
-	}
 	if !isQuestion(r) || a.handler.Detailed(r) {
 		a.handler.ServeHTTP(w, r)
 		return
