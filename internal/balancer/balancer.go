@@ -20,15 +20,14 @@
 // So a client loses no request at the end if it keeps its connection and uses it
 // within PartingTime. One whose kept connection was idle for all of it can lose
 // the request that crosses the closing on its way; HTTP clients repeat those that
-// may be repeated. A new connection that arrives in the very moment in which the
-// listener is closed is reset, and all later ones are refused. To lose none of
-// these either, stop sending clients here first.
+// may be repeated. New connections are refused once the listener is being closed;
+// see package front. To lose none of these either, stop sending clients here first.
 //
 // Towards clients it speaks HTTP/1.1 with these bounds: 10 seconds for a request's
 // header, 64 KiB for its size (above it, 431), 16 KiB for its target (above it,
-// 414), and 75 seconds for a connection without a request. There is none on how long a body may take in all, for
-// uploads and event streams last as long as they last; see package proxy for
-// pauses in them.
+// 414), and 75 seconds for a connection without a request. There is none on how long
+// a body may take in all, for uploads and event streams last as long as they last;
+// see package proxy for pauses in them.
 package balancer
 
 import (

@@ -20,8 +20,9 @@
 // So a client loses no request at the end if it keeps its connection and uses it
 // within the parting time. One whose kept connection was idle for all of it can
 // lose the request that crosses the closing on its way; HTTP clients repeat those
-// that may be repeated. A new connection that arrives in the very moment in which
-// the listener is closed is reset, and all later ones are refused.
+// that may be repeated. On Linux a new connection that arrives while the listener
+// is being closed is kept waiting and then refused; elsewhere it can be reset. All
+// later ones are refused.
 //
 // A Front is for one Run. InFlight may be called from any goroutine.
 package front
@@ -49,10 +50,11 @@ const (
 	// keeps an unused connection by default: when one stands in front, it closes
 	// first and never sends into a closed connection.
 	DefaultIdleTimeout = 75 * time.Second
-	// DefaultMaxHeaderBytes is several times what browsers with many cookies send.
+	// DefaultMaxHeaderBytes and DefaultMaxURIBytes are what AWS's Application Load
+	// Balancer takes (its user guide, "Quotas", HTTP headers: 64K for a whole request
+	// header, 16K for a request line).
 	DefaultMaxHeaderBytes = 64 << 10
-	// DefaultMaxURIBytes is what AWS's Application Load Balancer takes.
-	DefaultMaxURIBytes = 16 << 10
+	DefaultMaxURIBytes    = 16 << 10
 )
 
 // partingLook is how often a front that is leaving looks whether anybody is still

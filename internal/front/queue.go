@@ -10,7 +10,8 @@ import (
 const (
 	// When nobody has come for this long, and then once more, the queue is taken to
 	// be empty. Twice, because a busy machine may let the time pass before it looks.
-	// Those who come between that and the closing of the listener are reset.
+	// Without lock, those who come between that and the closing of the listener are
+	// reset.
 	queueGap = time.Millisecond
 	// Under a load that leaves no gap, the listener is closed all the same.
 	queueLimit = 250 * time.Millisecond
