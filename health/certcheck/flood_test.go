@@ -2,12 +2,11 @@ package certcheck
 
 import (
 	"context"
-	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/inservice/inservice/internal/targettest"
 )
 
 // A server that does not stop sending holds no check until its time is over.
@@ -26,29 +25,10 @@ func TestFlood(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			var open sync.WaitGroup
-			defer open.Wait()
-			defer listener.Close()
-			open.Go(func() {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				open.Go(func() { io.Copy(io.Discard, conn) })
-				defer conn.Close()
-				_, err = io.WriteString(conn, test.greeting)
-				for err == nil { // for as long as somebody takes it
-					_, err = io.WriteString(conn, test.rest)
-				}
-			})
+			server := targettest.Start(t, targettest.Flood(test.greeting, test.rest))
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			address := listener.Addr().String()
-			err = Expiry(address)(ctx)
+			err := Expiry(server.Addr())(ctx)
 			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, the context's %v; want it to say %q, in time", err, ctx.Err(), test.want)
 			}

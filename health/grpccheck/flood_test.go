@@ -3,42 +3,12 @@ package grpccheck_test
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/inservice/inservice/health/grpccheck"
+	"github.com/inservice/inservice/internal/targettest"
 )
-
-// flood is a server that says its greeting to each client and then the rest,
-// again and again, for as long as somebody takes it.
-func flood(t *testing.T, greeting, rest []byte) string {
-	t.Helper()
-	listener := listen(t, "tcp", "127.0.0.1:0")
-	var open sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		open.Wait()
-	})
-	open.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() { io.Copy(io.Discard, conn) })
-			open.Go(func() {
-				defer conn.Close()
-				_, err := conn.Write(greeting)
-				for err == nil {
-					_, err = conn.Write(rest)
-				}
-			})
-		}
-	})
-	return listener.Addr().String()
-}
 
 // Types and flags of frames, and the fields of an answer's head: RFC 9113
 // section 6, RFC 7541 appendix A.
@@ -78,7 +48,8 @@ func TestFlood(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := run(t, grpccheck.Server{Address: flood(t, test.greeting, test.rest)})
+			server := targettest.Start(t, targettest.Flood(string(test.greeting), string(test.rest)))
+			err := run(t, grpccheck.Server{Address: server.Addr()})
 			one, other, two := strings.Cut(test.want, "|")
 			if err == nil || !strings.Contains(err.Error(), one) && !(two && strings.Contains(err.Error(), other)) {
 				t.Errorf("error is %v, want it to say %q", err, test.want)

@@ -1,51 +1,14 @@
 package httpcheck_test
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/inservice/inservice/health/httpcheck"
+	"github.com/inservice/inservice/internal/targettest"
 )
-
-// flood is a server that answers each request with a greeting and then the rest,
-// again and again, for as long as somebody takes it.
-func flood(t *testing.T, greeting, rest string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var open sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		open.Wait()
-	})
-	open.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				defer conn.Close()
-				_, err := bufio.NewReader(conn).ReadString('\n')
-				if err == nil {
-					_, err = io.WriteString(conn, greeting)
-				}
-				for err == nil {
-					_, err = io.WriteString(conn, rest)
-				}
-			})
-		}
-	})
-	return "http://" + listener.Addr().String() + "/"
-}
 
 // A server that does not stop sending holds no check until its time is over.
 func TestFlood(t *testing.T) {
@@ -67,7 +30,7 @@ func TestFlood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			err := httpcheck.Get(flood(t, test.greeting, test.rest))(ctx)
+			err := httpcheck.Get("http://" + targettest.Start(t, targettest.Flood(test.greeting, test.rest)).Addr() + "/")(ctx)
 			switch {
 			case ctx.Err() != nil:
 				t.Errorf("the check took all its time, and gave %v", err)

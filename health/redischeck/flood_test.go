@@ -1,16 +1,13 @@
 package redischeck_test
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/inservice/inservice/health/redischeck"
+	"github.com/inservice/inservice/internal/targettest"
 )
 
 // A server that does not stop sending holds no check until its time is over.
@@ -23,27 +20,10 @@ func TestFlood(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			var open sync.WaitGroup
-			defer open.Wait()
-			defer listener.Close()
-			open.Go(func() {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				defer conn.Close()
-				_, err = bufio.NewReader(conn).ReadString('\n')
-				for err == nil { // for as long as somebody takes it
-					_, err = io.WriteString(conn, test.rest)
-				}
-			})
+			server := targettest.Start(t, targettest.Flood("", test.rest))
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			err = redischeck.Ping(listener.Addr().String())(ctx)
+			err := redischeck.Ping(server.Addr())(ctx)
 			switch {
 			case ctx.Err() != nil:
 				t.Errorf("the check took all its time, and gave %v", err)

@@ -140,3 +140,24 @@ func Slow(d time.Duration, b Behaviour) Behaviour {
 		b(c)
 	}
 }
+
+// Flood says greeting and then rest, again and again, for as long as somebody takes
+// it. It begins when the client has said something, none of which is looked at.
+func Flood(greeting, rest string) Behaviour {
+	return func(c *Conn) {
+		if _, err := c.reader.ReadByte(); err != nil {
+			return
+		}
+		dropped := make(chan struct{})
+		go func() {
+			defer close(dropped)
+			io.Copy(io.Discard, c.reader)
+		}()
+		_, err := io.WriteString(c, greeting)
+		for err == nil {
+			_, err = io.WriteString(c, rest)
+		}
+		c.Conn.Close() // which ends the reading
+		<-dropped
+	}
+}
