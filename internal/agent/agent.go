@@ -214,13 +214,12 @@ func (a *Agent) prepare() {
 
 // unhealthyThreshold is how many red answers take a server out of service there.
 func (a *Agent) unhealthyThreshold(balancer string) int {
-	switch balancer {
-	case byWatch, byWords:
+	switch p, _ := lbprofile.Lookup(balancer); {
+	case balancer == byWatch, balancer == byWords:
 		return 1 // they act on each word
-	case "uptimerobot", "gatus", "blackbox", "cloudflare-healthchecks":
-		return 0 // they tell people and send nobody here
-	}
-	if p, known := lbprofile.Lookup(balancer); known && p.Unhealthy > 0 {
+	case p.Monitor:
+		return 0 // it sends nobody here
+	case p.Unhealthy > 0:
 		return p.Unhealthy
 	}
 	return cmp.Or(a.UnhealthyThreshold, DefaultUnhealthyThreshold)

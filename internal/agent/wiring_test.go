@@ -233,3 +233,21 @@ func TestControlSocketThatCanNotBeHad(t *testing.T) {
 		}
 	}
 }
+
+// Whom a drain waits for, and for how many red answers.
+func TestUnhealthyThreshold(t *testing.T) {
+	a := &Agent{UnhealthyThreshold: 7}
+	for name, want := range map[string]int{
+		"alb": 2, "haproxy": 3, "kubelet": 3, // their own defaults
+		"uptimerobot": 0, "gatus": 0, "blackbox": 0, "cloudflare-healthchecks": 0, // they only tell people
+		byWatch: 1, byWords: 1, // they act on each word
+		"envoy": 7, "": 7, byGRPC: 7, // not known, or not recognised
+	} {
+		if got := a.unhealthyThreshold(name); got != want {
+			t.Errorf("%q takes us out after %d red answers, want %d", name, got, want)
+		}
+	}
+	if got := new(Agent).unhealthyThreshold(""); got != DefaultUnhealthyThreshold {
+		t.Errorf("nothing configured is %d, want %d", got, DefaultUnhealthyThreshold)
+	}
+}

@@ -234,6 +234,7 @@ var clouds = []Profile{
 	{
 		Name:      "cloudflare-healthchecks",
 		Title:     "Cloudflare Health Checks (standalone)",
+		Monitor:   true,
 		Healthy:   1,
 		Unhealthy: 1,
 		UserAgent: "Mozilla/5.0 (compatible; Cloudflare-Healthchecks/1.0; +https://www.cloudflare.com/; healthcheck-id: <id>)",
@@ -242,6 +243,7 @@ var clouds = []Profile{
 		},
 		Agents: []string{"Mozilla/5.0 (compatible; Cloudflare-Healthchecks/*", "Mozilla/5.0 (compatible;Cloudflare-Healthchecks/*"},
 		Facts: []Fact{
+			doc("Monitor", "standalone: no load balancer goes by it", "C3"),
 			doc("Healthy", "1 by default", "C2"),
 			doc("Unhealthy", "1 by default", "C2"),
 			doc("Fields", "User-Agent; the rest is not documented", "C3"),

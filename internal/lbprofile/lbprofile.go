@@ -36,6 +36,7 @@ type Profile struct {
 	Timeout   time.Duration // of an HTTP probe, as a whole
 	Healthy   int           // passes in a row that bring a target back
 	Unhealthy int           // failures in a row that take a target out
+	Monitor   bool          // it tells people, and sends no traffic by what it finds
 	Start     Start         // a target without a result
 	AllDown   AllDown       // no target passes
 

@@ -6,6 +6,7 @@ var monitors = []Profile{
 	{
 		Name:       "blackbox",
 		Title:      "Prometheus blackbox_exporter",
+		Monitor:    true,
 		Protocols:  []string{"http", "https", "tcp", "grpc"},
 		Timeout:    120 * time.Second,
 		Healthy:    1,
@@ -20,6 +21,7 @@ var monitors = []Profile{
 		Redirects:  RedirectsFollowed,
 		TLS:        TLSVerified,
 		Facts: []Fact{
+			code("Monitor", "one result for each scrape, for Prometheus", "B1"),
 			code("Protocols", "http, https, tcp, grpc", "B1"),
 			code("Interval", "that of the scrape", "B1 B2"),
 			code("Timeout", "120 s where neither module nor scrape says less", "B1 B2"),
@@ -39,6 +41,7 @@ var monitors = []Profile{
 	{
 		Name:       "gatus",
 		Title:      "Gatus",
+		Monitor:    true,
 		Interval:   60 * time.Second,
 		Timeout:    10 * time.Second,
 		Healthy:    2,
@@ -51,6 +54,7 @@ var monitors = []Profile{
 		Redirects:  RedirectsFollowed,
 		TLS:        TLSVerified,
 		Facts: []Fact{
+			code("Monitor", "it raises alerts", "GA1"),
 			code("Interval", "60 s", "GA1"),
 			code("Timeout", "10 s", "GA1"),
 			code("Healthy", "2 successes end an alert", "GA1"),
@@ -68,6 +72,7 @@ var monitors = []Profile{
 	{
 		Name:      "uptimerobot",
 		Title:     "UptimeRobot",
+		Monitor:   true,
 		Interval:  5 * time.Minute,
 		Timeout:   30 * time.Second,
 		Method:    "HEAD",
@@ -77,6 +82,7 @@ var monitors = []Profile{
 		Success:   "200-399",
 		Redirects: RedirectsFollowed,
 		Facts: []Fact{
+			doc("Monitor", "it alerts people", "U1"),
 			doc("Interval", "5 min on the free plan", "U1"),
 			memory("Timeout", "30 s"),
 			doc("Unhealthy", "a failure is repeated several times over about 30 s before it alerts", "U1"),
