@@ -177,9 +177,9 @@ type Agent struct {
 	HSTS time.Duration `yaml:"hsts" default:"0s"`
 	// HSTSSubdomains tells them the same of every name below. Needs HSTS. Default false.
 	HSTSSubdomains bool `yaml:"hsts_subdomains"`
-	// ExemptPaths are forwarded whatever the host and protocol: each a path without query
-	// or percent-encoding that starts with /, and stands for itself alone. Gateway only.
-	// Optional.
+	// ExemptPaths are not redirected to https; the hosts stay as strict for them: each a
+	// path without query or percent-encoding that starts with /, and stands for itself
+	// alone. Gateway only. Optional.
 	ExemptPaths []string `yaml:"exempt_paths"`
 	// ResponseTimeout bounds each wait for the app. At least 10ms; default 60s. Gateway
 	// only.
