@@ -145,13 +145,13 @@ func (r Result) String() string {
 // p.Timeout has passed or ctx has ended. Everything that can go wrong is in the
 // Result.
 func (p Probe) Run(ctx context.Context) Result {
-	a := attempt{probe: p, timeout: p.timeout(), result: Result{Started: time.Now()}}
+	a := attempt{probe: p}
 	if err := p.Validate(); err != nil {
+		a.result.Started = time.Now()
 		a.internal("invalid probe: "+err.Error(), err)
 	} else {
 		a.run(ctx)
 	}
-	a.result.Phases.Total = time.Since(a.result.Started)
 	return a.result
 }
 

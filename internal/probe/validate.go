@@ -81,17 +81,3 @@ func (p Probe) serverName() string {
 	}
 	return host
 }
-
-// request is the request as it goes over the wire.
-func (p Probe) request() []byte {
-	path := p.Path
-	if path == "" {
-		path = "/"
-	}
-	return []byte("GET " + path + " HTTP/1.1\r\n" +
-		"Host: " + p.hostHeader() + "\r\n" +
-		"User-Agent: inservice-probe/1.0\r\n" +
-		"Accept: */*\r\n" +
-		"Connection: close\r\n" +
-		"\r\n")
-}

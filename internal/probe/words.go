@@ -11,10 +11,15 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"github.com/inservice/inservice/internal/exchange"
 )
 
 // maxWords bounds a description in characters: some errors quote the answer.
 const maxWords = 200
+
+// maxInterim is how many interim answers package exchange reads.
+const maxInterim = 16
 
 // mismatchError is an answer with a status code that does not pass.
 type mismatchError int
@@ -22,15 +27,6 @@ type mismatchError int
 func (e mismatchError) Error() string {
 	return fmt.Sprintf("status code %d does not match", int(e))
 }
-
-// bodyError is a body that could not be read to its end.
-type bodyError struct {
-	got, want int64 // bytes; want is -1 if the answer did not say
-	err       error
-}
-
-func (e *bodyError) Error() string { return "reading the body: " + e.err.Error() }
-func (e *bodyError) Unwrap() error { return e.err }
 
 // conclude sets the outcome of an attempt that did not pass.
 func (a *attempt) conclude(reason Reason, description string, err error) {
@@ -43,86 +39,64 @@ func (a *attempt) internal(why string, err error) {
 	a.conclude(InternalError, "Internal error: "+why, err)
 }
 
+// ownFault sets the outcome of an attempt that failed for want of something here.
+func (a *attempt) ownFault(err error) {
+	if fault, ok := errors.AsType[*exchange.DialError](err); ok {
+		a.internal(fault.Text, err)
+		return
+	}
+	a.internal("no connection could be opened here: "+bare(err).Error(), err)
+}
+
 func (a *attempt) timedOut(err error) {
-	within := " within " + a.timeout.String()
-	words := map[phase]string{
-		dialling:    "no connection" + within,
-		handshaking: "TLS handshake not finished" + within,
-		sending:     "request not taken" + within,
-		waiting:     "no byte of an answer" + within,
-		readingHead: "header of the answer not complete" + within,
-		readingBody: "body of the answer not complete" + within,
-	}[a.phase]
-	a.conclude(Timeout, "Request timed out ("+words+")", fmt.Errorf("%w: %w", errTimeout, err))
-}
-
-// failed sets the outcome of an attempt that ended by itself, with err.
-func (a *attempt) failed(err error) {
-	if mismatch, ok := errors.AsType[mismatchError](err); ok {
-		a.conclude(ResponseCodeMismatch, fmt.Sprintf("Health checks failed with these codes: [%d]", int(mismatch)), err)
-		return
-	}
-	if fault, ok := errors.AsType[*dialError](err); ok {
-		first, _, _ := strings.Cut(fault.text, "\n")
-		a.internal(first, err)
-		return
-	}
-	if own := ownFault(err); own != nil {
-		a.internal("no connection could be opened here: "+own.Error(), err)
-		return
-	}
-	if a.phase == dialling && isTimeout(err) {
-		// The name server or the operating system gave up before we did.
-		a.conclude(Timeout, "Request timed out (no connection: "+bare(err).Error()+")", err)
-		return
-	}
-	a.conclude(FailedHealthChecks, "Health checks failed: "+a.explain(err), err)
-}
-
-// ownFault gives what this machine ran out of, if that is why err came: then
-// every target would seem to fail at the same moment, and none of them would be
-// to blame. EADDRNOTAVAIL is what connecting gives when no local port is left.
-//
-// A failed look-up of a name tells the reason in its text only. The C library's
-// resolver, where Go has to use that, may say "no such host" when it could not
-// open its files; nothing tells that apart from a name that does not exist.
-func ownFault(err error) error {
-	lookup, isLookup := errors.AsType[*net.DNSError](err)
-	for _, own := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, own) || isLookup && strings.HasSuffix(lookup.Err, own.Error()) {
-			return own
-		}
-	}
-	return nil
-}
-
-// explain says in a few words what went wrong in the present phase.
-func (a *attempt) explain(err error) string {
-	eof := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe)
+	within := " within " + a.probe.timeout().String()
+	words := map[exchange.Stage]string{
+		exchange.Dialling:    "no connection" + within,
+		exchange.Handshaking: "TLS handshake not finished" + within,
+		exchange.Sending:     "request not taken" + within,
+		exchange.Waiting:     "no byte of an answer" + within,
+		exchange.ReadingHead: "header of the answer not complete" + within,
+		exchange.ReadingBody: "body of the answer not complete" + within,
+	}[a.answer.Stage]
 	switch {
-	case a.phase == dialling:
+	case errors.Is(err, exchange.ErrTimeout):
+	case a.answer.Stage == exchange.Dialling:
+		// The name server or the operating system gave up before we did.
+		words = "no connection: " + bare(err).Error()
+	default:
+		words = bare(err).Error()
+	}
+	a.conclude(Timeout, "Request timed out ("+words+")", err)
+}
+
+// explain says in a few words what went wrong.
+func (a *attempt) explain(err error) string {
+	stage := a.answer.Stage
+	eof := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe)
+	switch failure := a.answer.Failure; {
+	case stage == exchange.Dialling:
 		return explainDial(err)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "connection reset by the target " + map[phase]string{
-			handshaking: "during the TLS handshake",
-			sending:     "before it took the request",
-			waiting:     "before it answered",
-			readingHead: "in the header of its answer",
-			readingBody: "in the body of its answer",
-		}[a.phase]
-	case a.phase == handshaking && eof:
+		return "connection reset by the target " + map[exchange.Stage]string{
+			exchange.Handshaking: "during the TLS handshake",
+			exchange.Sending:     "before it took the request",
+			exchange.Waiting:     "before it answered",
+			exchange.ReadingHead: "in the header of its answer",
+			exchange.ReadingBody: "in the body of its answer",
+		}[stage]
+	case stage == exchange.Handshaking && eof:
 		return "the target closed the connection during the TLS handshake"
-	case a.phase == handshaking:
+	case stage == exchange.Handshaking, failure == exchange.TLSRefused:
 		return explainHandshake(err)
-	case errors.Is(err, errTooLong):
-		return fmt.Sprintf("header of the answer exceeds %d KiB", maxAnswer>>10)
-	case errors.Is(err, errTooManyInterim):
+	case failure == exchange.HeadTooLong, len(a.answer.Interim) > maxInterim:
 		return err.Error()
-	case a.phase == readingBody:
-		return explainBody(err, eof)
-	case a.phase == sending && eof:
+	case failure == exchange.BodyCutShort:
+		return a.explainShortBody()
+	case stage == exchange.ReadingBody:
+		return "body not understood: " + err.Error()
+	case stage == exchange.Sending && eof:
 		return "the target closed the connection before it took the request"
-	case a.phase == waiting && eof:
+	case stage == exchange.Waiting && eof:
 		return "the target closed the connection without an answer"
 	case eof:
 		return "answer broken off in its header" + a.hint()
@@ -151,24 +125,18 @@ func explainHandshake(err error) string {
 	return "TLS handshake: " + bare(err).Error()
 }
 
-func explainBody(err error, eof bool) string {
-	body, ok := errors.AsType[*bodyError](err)
-	if ok && eof && body.want >= 0 {
-		return fmt.Sprintf("body of the answer cut short: %d of %d bytes", body.got, body.want)
+func (a *attempt) explainShortBody() string {
+	got, want := a.answer.BodySize, a.answer.Get("Content-Length")
+	if want != "" && a.answer.Get("Transfer-Encoding") == "" {
+		return fmt.Sprintf("body of the answer cut short: %d of %s bytes", got, want)
 	}
-	if ok && eof {
-		return fmt.Sprintf("body of the answer cut short after %d bytes", body.got)
-	}
-	if ok {
-		err = body.err
-	}
-	return "body not understood: " + err.Error()
+	return fmt.Sprintf("body of the answer cut short after %d bytes", got)
 }
 
 // hint names the two protocols that are most often found where HTTP/1 was
 // expected, going by the first bytes that came.
 func (a *attempt) hint() string {
-	got := a.wire.received
+	got := a.answer.Received
 	switch {
 	case len(got) > 1 && (got[0] == 0x15 || got[0] == 0x16) && got[1] == 3: // an alert or handshake record of TLS (RFC 8446, section 5.1)
 		return " (the target speaks TLS: is this port meant for http?)"
@@ -188,11 +156,6 @@ func bare(err error) error {
 		return op.Err
 	}
 	return err
-}
-
-func isTimeout(err error) bool {
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }
 
 // oneLine makes s fit for one line of a terminal: nothing in it controls
