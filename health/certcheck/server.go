@@ -32,6 +32,10 @@ type Server struct {
 	// whatever name it is for and whoever has issued it.
 	DatesOnly bool
 
+	// Dial opens the connection, to Address over the network "tcp". TLS is spoken
+	// on top of it. Nil means a plain net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	now func() time.Time // nil means time.Now; for tests
 }
 
@@ -74,7 +78,11 @@ func (s Server) Run(ctx context.Context) error {
 
 // fetch returns what the server shows, at least one certificate.
 func (s Server) fetch(ctx context.Context, name string) (chain, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address)
+	dial := s.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", s.Address)
 	if err != nil {
 		return nil, fmt.Errorf("no connection: %w", err) // err names the address
 	}

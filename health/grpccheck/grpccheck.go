@@ -59,6 +59,11 @@ type Server struct {
 	// TLS, if set, is how to speak TLS. Nil means plain text. A ServerName in it
 	// must not differ from Authority.
 	TLS *tls.Config
+
+	// Dial opens the connection: to Address over the network "tcp", or to the path
+	// of a socket over "unix". TLS is spoken on top of it. Nil means a plain
+	// net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Serving returns a check of the server at address as a whole, in plain text.
@@ -102,7 +107,7 @@ func (s Server) client() (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(security),
 		grpc.WithUserAgent("inservice-check/1.0"),
 		grpc.WithNoProxy(),
-		grpc.WithContextDialer(dial),
+		grpc.WithContextDialer(s.dial),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithMaxHeaderListSize(maxHeader),
@@ -116,12 +121,16 @@ func (s Server) client() (*grpc.ClientConn, error) {
 
 // dial connects to an address as grpc hands it to a dialler: host:port, or the
 // absolute path of a socket after "unix://".
-func dial(ctx context.Context, address string) (net.Conn, error) {
+func (s Server) dial(ctx context.Context, address string) (net.Conn, error) {
 	network := "tcp"
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		network, address = "unix", path
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	open := s.Dial
+	if open == nil {
+		open = new(net.Dialer).DialContext
+	}
+	conn, err := open(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

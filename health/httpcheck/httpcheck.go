@@ -46,6 +46,11 @@ type Request struct {
 	// means that the URL says where it is.
 	Socket string
 
+	// Dial opens the connection: to the URL's host and port over the network
+	// "tcp", or to Socket over "unix". TLS is spoken on top of it. Nil means a
+	// plain net.Dialer. Not used with a Transport, which dials by itself.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Transport sends the request. Nil means one that opens a new connection
 	// for each run and verifies certificates.
 	Transport http.RoundTripper
@@ -104,15 +109,24 @@ func (r Request) transport() http.RoundTripper {
 	switch {
 	case r.Transport != nil:
 		return r.Transport
-	case r.Socket != "":
+	case r.Socket != "" || r.Dial != nil:
 		t := fresh.Clone()
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", r.Socket)
-		}
+		t.DialContext = r.dial
 		return t // it keeps no connection, so nothing is left of it
 	default:
 		return fresh
 	}
+}
+
+// dial is the transport's, which names the URL's address.
+func (r Request) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if r.Socket != "" {
+		network, address = "unix", r.Socket
+	}
+	if r.Dial != nil {
+		return r.Dial(ctx, network, address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 func (r Request) request(ctx context.Context) (*http.Request, error) {

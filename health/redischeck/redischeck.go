@@ -46,6 +46,10 @@ type Server struct {
 	// TLS, if set, is how to speak TLS. An empty ServerName in it means the host
 	// of Address.
 	TLS *tls.Config
+
+	// Dial opens the connection, to Address over the network "tcp" or "unix". TLS
+	// is spoken on top of it. Nil means a plain net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Ping returns a check that passes when the server at address answers PING
@@ -89,10 +93,34 @@ func (s Server) dial(ctx context.Context) (net.Conn, error) {
 	if strings.HasPrefix(s.Address, "/") {
 		network = "unix"
 	}
-	if s.TLS == nil {
-		return new(net.Dialer).DialContext(ctx, network, s.Address)
+	dial := s.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	return (&tls.Dialer{Config: s.TLS}).DialContext(ctx, network, s.Address)
+	plain, err := dial(ctx, network, s.Address)
+	if err != nil || s.TLS == nil {
+		return plain, err
+	}
+	config := s.TLS
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName = s.host()
+	}
+	secure := tls.Client(plain, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		plain.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// host is the host of Address.
+func (s Server) host() string {
+	host, _, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return s.Address // the path of a socket
+	}
+	return host
 }
 
 // command is the words of a command; the first is its name.

@@ -21,14 +21,17 @@
 package dsn
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -79,7 +82,16 @@ func Check(driver, dsn string) error {
 // reads the file's header, so that even "select 1" notices a file that is no database, and
 // waits up to a second for a writer that holds the lock. The DSN may say mode=ro; it may
 // not ask for a database in memory, which could not be lost.
-func Open(driver, dsn string) (*sql.DB, error) {
+func Open(driver, dsn string) (*sql.DB, error) { return OpenThrough(driver, dsn, nil) }
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// OpenThrough is [Open] with connections that dial opens, of which the DSN knows
+// nothing: names, TLS and logins stay as they are written there. It is called with "tcp"
+// and the host:port that the DSN names, unresolved, or with "unix" and the path of a
+// socket. SQLite dials nothing. A dial of nil stands for that of [Open].
+func OpenThrough(driver, dsn string, dial DialFunc) (*sql.DB, error) {
 	src, err := parse(driver, dsn)
 	if err != nil {
 		return nil, err
@@ -87,8 +99,16 @@ func Open(driver, dsn string) (*sql.DB, error) {
 	var db *sql.DB
 	switch {
 	case src.postgres != nil:
+		if dial != nil {
+			src.postgres.DialFunc = pgconn.DialFunc(dial)
+			// The library would look the name up first and dial what it stands for.
+			src.postgres.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+		}
 		db = stdlib.OpenDB(*src.postgres)
 	case src.mysql != nil:
+		if dial != nil {
+			src.mysql.DialFunc = dial
+		}
 		connector, err := mysql.NewConnector(src.mysql)
 		if err != nil {
 			return nil, refusal(mySQL, "the driver refuses its parameters")
