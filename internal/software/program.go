@@ -1,0 +1,111 @@
+package software
+
+// program is what is the same in every guess of one program.
+type program struct {
+	title string
+	role  Role
+}
+
+// programs are all that can be recognised. Their names are known to package
+// cause, and never change.
+var programs = map[string]program{
+	"nginx":       {"nginx", Front},
+	"openresty":   {"OpenResty", Front},
+	"tengine":     {"Tengine", Front},
+	"angie":       {"Angie", Front},
+	"apache":      {"Apache httpd", Front},
+	"litespeed":   {"LiteSpeed", Front},
+	"caddy":       {"Caddy", Front},
+	"haproxy":     {"HAProxy", Front},
+	"lighttpd":    {"lighttpd", Front},
+	"varnish":     {"Varnish", Front},
+	"traefik":     {"Traefik", Front},
+	"envoy":       {"Envoy", Front},
+	"iis":         {"IIS", Front},
+	"squid":       {"Squid", Front},
+	"awselb":      {"AWS load balancer", Front},
+	"cloudfront":  {"Amazon CloudFront", Front},
+	"cloudflare":  {"Cloudflare", Front},
+	"google":      {"Google front end", Front},
+	"azure-appgw": {"Azure Application Gateway", Front},
+	"azure":       {"Azure front end", Front},
+	"heroku":      {"Heroku router", Front},
+	"vercel":      {"Vercel", Front},
+	"plesk":       {"Plesk", Front},
+	"cpanel":      {"cPanel", Front},
+	"xampp":       {"XAMPP", Front},
+
+	"gunicorn":    {"gunicorn", AppServer},
+	"uvicorn":     {"uvicorn", AppServer},
+	"hypercorn":   {"Hypercorn", AppServer},
+	"daphne":      {"Daphne", AppServer},
+	"waitress":    {"waitress", AppServer},
+	"uwsgi":       {"uWSGI", AppServer},
+	"werkzeug":    {"Werkzeug", AppServer},
+	"wsgiref":     {"wsgiref (Django's runserver)", AppServer},
+	"cheroot":     {"CherryPy", AppServer},
+	"http.server": {"Python's http.server", AppServer},
+	"puma":        {"Puma", AppServer},
+	"passenger":   {"Phusion Passenger", AppServer},
+	"thin":        {"Thin", AppServer},
+	"webrick":     {"WEBrick", AppServer},
+	"tomcat":      {"Tomcat", AppServer},
+	"jetty":       {"Jetty", AppServer},
+	"wildfly":     {"WildFly", AppServer},
+	"kestrel":     {"Kestrel", AppServer},
+	"cowboy":      {"Cowboy", AppServer},
+	"node":        {"Node.js", AppServer},
+	"php":         {"PHP", AppServer},
+	"php-fpm":     {"PHP-FPM", AppServer},
+	"php-cli":     {"PHP's built-in server", AppServer},
+	"go":          {"Go net/http", AppServer},
+
+	"django":             {"Django", Framework},
+	"flask":              {"Flask", Framework},
+	"fastapi":            {"FastAPI", Framework},
+	"starlette":          {"Starlette", Framework},
+	"tornado":            {"Tornado", Framework},
+	"aiohttp":            {"aiohttp", Framework},
+	"rails":              {"Rails", Framework},
+	"sinatra":            {"Sinatra", Framework},
+	"laravel":            {"Laravel", Framework},
+	"symfony":            {"Symfony", Framework},
+	"wordpress":          {"WordPress", Framework},
+	"drupal":             {"Drupal", Framework},
+	"express":            {"Express", Framework},
+	"fastify":            {"Fastify", Framework},
+	"nestjs":             {"NestJS", Framework},
+	"nextjs":             {"Next.js", Framework},
+	"nuxt":               {"Nuxt", Framework},
+	"vite":               {"Vite", Framework},
+	"webpack-dev-server": {"webpack-dev-server", Framework},
+	"spring-boot":        {"Spring Boot", Framework},
+	"aspnet":             {"ASP.NET", Framework},
+	"phoenix":            {"Phoenix", Framework},
+
+	"ssh":        {"SSH", Service},
+	"mysql":      {"MySQL", Service},
+	"mariadb":    {"MariaDB", Service},
+	"postgresql": {"PostgreSQL", Service},
+	"redis":      {"Redis", Service},
+	"memcached":  {"memcached", Service},
+	"mongodb":    {"MongoDB", Service},
+	"amqp":       {"AMQP (RabbitMQ)", Service},
+	"nats":       {"NATS", Service},
+	"smtp":       {"SMTP", Service},
+	"ftp":        {"FTP", Service},
+	"pop3":       {"POP3", Service},
+	"imap":       {"IMAP", Service},
+	"vnc":        {"VNC", Service},
+	"rsync":      {"rsync", Service},
+	"telnet":     {"Telnet", Service},
+	"fastcgi":    {"FastCGI", Service},
+	"tls":        {"TLS", Service},
+	"http2":      {"HTTP/2", Service},
+}
+
+// Title returns how the program of that name is written, if Recognise can find it.
+func Title(name string) (string, bool) {
+	p, ok := programs[name]
+	return p.title, ok
+}
