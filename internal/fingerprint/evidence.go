@@ -35,6 +35,10 @@ const (
 	noteByHand
 	noteCaseLost
 	noteThrough
+	noteProxyLocal
+	noteProxied
+	noteALBMethod
+	noteNoServerName
 )
 
 func evidence(r *Request, s *sketch, v verdict) []string {
@@ -94,6 +98,14 @@ func inWords(n note, r *Request, s *sketch) string {
 		return "order and case of the fields are not known: HAProxy's probe with a Host looks the same"
 	case noteThrough:
 		return fmt.Sprintf("field %s says that it came through a proxy, so that the peer's address and a bare form prove nothing", quote(s.through))
+	case noteProxyLocal:
+		return fmt.Sprintf("the PROXY v%d header in front speaks for nobody but the proxy, as those of HAProxy's probes (check-send-proxy), Varnish's and a Network Load Balancer's do", r.Front.Proxy)
+	case noteProxied:
+		return fmt.Sprintf("the PROXY v%d header in front says that it came for %s, so that the peer's address and a bare form prove nothing", r.Front.Proxy, r.Front.ProxySource)
+	case noteALBMethod:
+		return "the method called is the one that an Application Load Balancer calls unless told otherwise, but anybody can call it"
+	case noteNoServerName:
+		return "its TLS hello names no server and offers no protocols"
 	}
 	return fmt.Sprintf("note(%d)", n)
 }

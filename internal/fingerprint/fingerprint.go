@@ -33,6 +33,8 @@ type Request struct {
 	Peer    netip.Addr // who is connected; the zero Addr if not known
 	Ordered bool       // Fields have the order and case of the wire; net/http loses both
 	Cut     bool       // the head was incomplete or out of bounds: there may be more Fields
+
+	Front Front // what came before the request
 }
 
 // Field is one field of a request's head, its value without surrounding blanks.
@@ -76,6 +78,10 @@ type Guess struct {
 	Name       string // for lbprofile.Lookup
 	Confidence Confidence
 	Evidence   []string // what speaks for it, or limits it, in words for a person; safe to print
+
+	// Among names those who may be meant where several can't be told apart, Name
+	// being empty then.
+	Among []string
 }
 
 // Recognise says who may have sent r, and why it thinks so.
@@ -88,7 +94,7 @@ func Recognise(r Request, own func(netip.Addr) bool) Guess {
 	s := sketchOf(&r)
 	v := judge(&r, &s, own)
 	if v.name == "" {
-		return Guess{}
+		return among(&s)
 	}
 	return Guess{Name: v.name, Confidence: v.confidence, Evidence: evidence(&r, &s, v)}
 }

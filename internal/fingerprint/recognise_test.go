@@ -55,17 +55,17 @@ func TestRecogniseProbes(t *testing.T) {
 		{"alb", peer, "alb", Likely, agent("ELB-HealthChecker/2.0", `Host "192.0.2.10:8080" is an address of this machine: an Application Load Balancer asks by the target's address`), Likely},
 		{"nlb", nlb, "nlb", Likely, agent("ELB-HealthChecker/2.0", `Host "192.0.2.200:443" is the peer's own address: a Network Load Balancer asks by that of its node`), Likely},
 		{"nlb", peer, "nlb", Claim, agent("ELB-HealthChecker/2.0", `Host "192.0.2.200:443" is no address of this machine: a Network Load Balancer asks by that of its node, an Application Load Balancer by the target's`), Claim},
-		{"elb-classic", peer, "elb-classic", Likely, agent("ELB-HealthChecker/1.0", exact), Likely},
+		{"elb", peer, "elb", Likely, agent("ELB-HealthChecker/1.0", exact), Likely},
 		{"route53", peer, "route53", Claim, agent("Amazon-Route53-Health-Check-Service (ref 0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0; report http://amzn.to/1vsZADi)"), Claim},
-		{"google", gcp, "google", Strong, agent("GoogleHC/1.0", "the peer's address 35.191.12.34 is one that its vendor documents for probes"), Strong},
-		{"google", peer, "google", Claim, agent("GoogleHC/1.0", "the peer's address 198.51.100.7 is none that its vendor documents for probes"), Claim},
-		{"google", netip.Addr{}, "google", Likely, agent("GoogleHC/1.0", exact), Likely},
+		{"gcp", gcp, "gcp", Strong, agent("GoogleHC/1.0", "the peer's address 35.191.12.34 is one that its vendor documents for probes"), Strong},
+		{"gcp", peer, "gcp", Claim, agent("GoogleHC/1.0", "the peer's address 198.51.100.7 is none that its vendor documents for probes"), Claim},
+		{"gcp", netip.Addr{}, "gcp", Likely, agent("GoogleHC/1.0", exact), Likely},
 		{"azure-lb", azure4, "azure-lb", Strong, []string{"the peer's address 168.63.129.16 is one that its vendor documents for probes"}, Strong},
 		{"azure-lb", link, "azure-lb", Likely, agent("Load Balancer Agent", "no public source confirms that User-Agent", "the peer's address fe80::1%eth0 is link-local, as documented for its probes over IPv6"), Likely},
 		{"azure-lb", peer, "azure-lb", Claim, agent("Load Balancer Agent", "no public source confirms that User-Agent"), Claim},
 		{"azure-appgw", peer, "azure-appgw", Likely, []string{`Host "127.0.0.1" came from another machine, 198.51.100.7, and without a User-Agent, as its default probe does`}, Likely},
 		{"azure-appservice", peer, "azure-appservice", Claim, agent("HealthCheck/1.0"), Claim},
-		{"frontdoor", peer, "frontdoor", Likely, agent("Edge Health Probe", "X-FD-HealthProbe: 1 marks its probes"+claimed), Likely},
+		{"azure-frontdoor", peer, "azure-frontdoor", Likely, agent("Edge Health Probe", "X-FD-HealthProbe: 1 marks its probes"+claimed), Likely},
 		{"cloudflare", peer, "cloudflare", Claim, agent("Mozilla/5.0 (compatible; Cloudflare-Traffic-Manager/1.0; +https://www.cloudflare.com/traffic-manager/; pool-id: 0123456789abcdef)"), Claim},
 		{"cloudflare-healthchecks", peer, "cloudflare-healthchecks", Claim, agent("Mozilla/5.0 (compatible; Cloudflare-Healthchecks/1.0; +https://www.cloudflare.com/; healthcheck-id: 0123456789abcdef)"), Claim},
 		{"haproxy", peer, "haproxy", Claim, byHand, Claim},
@@ -87,6 +87,7 @@ func TestRecogniseProbes(t *testing.T) {
 		{"f5", peer, "f5", Claim, byHand, unread},
 		{"kubelet", peer, "kubelet", Likely, agent("kube-probe/1.27", exact), Likely},
 		{"consul", peer, "consul", Likely, agent("Consul Health Check", `Accept "text/plain, text/*, */*" is its list`), Likely},
+		{"kamal", peer, "kamal", Likely, agent("kamal-proxy", exact), Likely},
 		{"blackbox", peer, "blackbox", Claim, agent("Blackbox-Exporter/0.27.0"), Claim},
 		{"gatus", peer, "gatus", Claim, agent("Gatus/1.0"), Claim},
 		{"uptimerobot", peer, "uptimerobot", Claim, agent("Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)"), Claim},
@@ -98,7 +99,7 @@ func TestRecogniseProbes(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			head := readHead(t, "probes", tt.file)
 			got := Recognise(ParseHead(head, tt.peer), own)
-			if diff := cmp.Diff(Guess{tt.want, tt.wire, tt.evidence}, got); diff != "" {
+			if diff := cmp.Diff(Guess{Name: tt.want, Confidence: tt.wire, Evidence: tt.evidence}, got); diff != "" {
 				t.Errorf("Recognise(ParseHead) (-want +got):\n%s", diff)
 			}
 			sameName(t, head, tt.peer, tt.want)
@@ -142,7 +143,7 @@ func TestLookalikes(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			head := readHead(t, "lookalikes", file)
 			for _, from := range []netip.Addr{peer, local, gcp, {}} {
-				if got := Recognise(ParseHead(head, from), own); got.Name != "" || got.Confidence != None || got.Evidence != nil {
+				if got := Recognise(ParseHead(head, from), own); got.Name != "" || got.Among == nil && (got.Confidence != None || got.Evidence != nil) {
 					t.Errorf("from %v: Recognise = %+v, want nobody", from, got)
 				}
 				sameName(t, head, from, "")
@@ -179,9 +180,9 @@ func TestMarks(t *testing.T) {
 		{"elb, neither name nor address", elb("Host: 1.2.3\r\n"), peer, own, "alb", Claim},
 		{"elb through a proxy", elb("Host: 192.0.2.10:80\r\nX-Forwarded-For: 203.0.113.9\r\n"), peer, own, "alb", Claim},
 
-		{"google, IPv6 of GKE", "GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.1\r\n\r\n", netip.MustParseAddr("2600:2d00:1:b029::7"), nil, "google", Strong},
+		{"google, IPv6 of GKE", "GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.1\r\n\r\n", netip.MustParseAddr("2600:2d00:1:b029::7"), nil, "gcp", Strong},
 		{"google's range alone", "GET / HTTP/1.1\r\nHost: site.example\r\nUser-Agent: Mozilla/5.0\r\n\r\n", gcp, nil, "", None},
-		{"a visitor through Google's proxy", "GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.0\r\nVia: 1.1 google\r\n\r\n", gcp, nil, "google", Claim},
+		{"a visitor through Google's proxy", "GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.0\r\nVia: 1.1 google\r\n\r\n", gcp, nil, "gcp", Claim},
 		{"azure's address, whatever is asked", "GET /x HTTP/1.1\r\nHost: a\r\nUser-Agent: x\r\n\r\n", azure4, nil, "azure-lb", Strong},
 		{"azure's address, mapped", "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", netip.MustParseAddr("::ffff:168.63.129.16"), nil, "azure-lb", Strong},
 		{"azure's address, forwarded", "GET /x HTTP/1.1\r\nHost: a\r\nForwarded: for=1.2.3.4\r\n\r\n", azure4, nil, "", None},
@@ -190,8 +191,8 @@ func TestMarks(t *testing.T) {
 		{"appgw, closing", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", peer, nil, "azure-appgw", Likely},
 		{"loopback Host from loopback", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", local, nil, "", None},
 		{"loopback Host from who knows", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", netip.Addr{}, nil, "", None},
-		{"front door's field alone", "HEAD / HTTP/1.1\r\nHost: a\r\nX-FD-HealthProbe: 1\r\n\r\n", peer, nil, "frontdoor", Claim},
-		{"front door's User-Agent alone", "HEAD / HTTP/1.1\r\nHost: a\r\nUser-Agent: Edge Health Probes\r\n\r\n", peer, nil, "frontdoor", Claim},
+		{"front door's field alone", "HEAD / HTTP/1.1\r\nHost: a\r\nX-FD-HealthProbe: 1\r\n\r\n", peer, nil, "azure-frontdoor", Claim},
+		{"front door's User-Agent alone", "HEAD / HTTP/1.1\r\nHost: a\r\nUser-Agent: Edge Health Probes\r\n\r\n", peer, nil, "azure-frontdoor", Claim},
 
 		{"route 53 before 2018", "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Amazon Route 53 Health Check Service; ref:1; report http://amzn.to/1vsZADi\r\n\r\n", peer, nil, "route53", Claim},
 		{"cloudflare without blanks", "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 (compatible;Cloudflare-Healthchecks/1.0;+https://www.cloudflare.com/; healthcheck-id: 1)\r\n\r\n", peer, nil, "cloudflare-healthchecks", Claim},
@@ -227,7 +228,7 @@ func TestMarks(t *testing.T) {
 // TestThroughAProxy: what tells of the peer tells of the proxy.
 func TestThroughAProxy(t *testing.T) {
 	head := "GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.0\r\nVia: 1.1 google\r\n\r\n"
-	want := Guess{"google", Claim, []string{
+	want := Guess{Name: "gcp", Confidence: Claim, Evidence: []string{
 		`User-Agent "GoogleHC/1.0" is its own, but anybody can send that`,
 		`field "Via" says that it came through a proxy, so that the peer's address and a bare form prove nothing`,
 	}}

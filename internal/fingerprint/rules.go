@@ -19,7 +19,7 @@ type verdict struct {
 func judge(r *Request, s *sketch, own func(netip.Addr) bool) verdict {
 	var v verdict
 	switch peer := plain(r.Peer); {
-	case s.through == "" && within(azure, peer):
+	case s.through == "" && !r.Front.speaksForOther() && within(azure, peer):
 		v = verdict{azure.Name, Strong, notes(noteRange)}
 	case s.serverState != "":
 		v = verdict{"haproxy", Claim, notes(noteServerState)}
@@ -29,7 +29,7 @@ func judge(r *Request, s *sketch, own func(netip.Addr) bool) verdict {
 	case s.agent != nil:
 		v = judgeAgent(r, s, peer, own)
 	case s.frontDoor:
-		v = verdict{"frontdoor", Claim, notes(noteFrontDoor)}
+		v = verdict{"azure-frontdoor", Claim, notes(noteFrontDoor)}
 	case !s.hasAgent && s.others == 0 && !r.Cut && peer.IsValid() && !peer.IsLoopback() && r.Method == "GET" && isLoopbackHost(r.Host):
 		v = verdict{"azure-appgw", Claim, notes(noteLoopbackHost)}
 		if r.Host == "127.0.0.1" { // with a port it may be a forwarded one of a container
@@ -37,7 +37,10 @@ func judge(r *Request, s *sketch, own func(netip.Addr) bool) verdict {
 		}
 	case !s.hasAgent && s.others == 0 && !r.Cut:
 		v = judgeBare(r, s)
+	case r.Target == albMethod && isGRPC(r):
+		v = verdict{spoken("alb", r), Claim, notes(noteALBMethod)}
 	}
+	v = judgeFront(r, v)
 	if v.name != "" && s.through != "" {
 		v.confidence = Claim
 		v.notes |= notes(noteThrough)
@@ -49,11 +52,17 @@ func judge(r *Request, s *sketch, own func(netip.Addr) bool) verdict {
 // for it?
 func judgeAgent(r *Request, s *sketch, peer netip.Addr, own func(netip.Addr) bool) verdict {
 	p := s.agent.profile
-	v := verdict{p.Name, Claim, notes(noteAgent)}
+	v := verdict{spoken(p.Name, r), Claim, notes(noteAgent)}
+	if v.name != p.Name {
+		if r.Target == albMethod && p.Name == "alb" {
+			return v.raised(Likely, noteALBMethod)
+		}
+		return v
+	}
 	switch p.Name {
 	case "alb":
 		return judgeELB(r, v, peer, own)
-	case "google":
+	case "gcp":
 		if s.through == "" && peer.IsValid() {
 			if within(google, peer) {
 				return v.raised(Strong, noteRange)
@@ -66,7 +75,7 @@ func judgeAgent(r *Request, s *sketch, peer netip.Addr, own func(netip.Addr) boo
 		if peer.IsLinkLocalUnicast() {
 			return v.raised(Likely, noteLinkLocal)
 		}
-	case "frontdoor":
+	case "azure-frontdoor":
 		if s.frontDoor {
 			return v.raised(Likely, noteFrontDoor)
 		}
@@ -86,6 +95,9 @@ func judgeAgent(r *Request, s *sketch, peer netip.Addr, own func(netip.Addr) boo
 func judgeELB(r *Request, v verdict, peer netip.Addr, own func(netip.Addr) bool) verdict {
 	host, isAddr := hostAddr(r.Host)
 	switch {
+	case r.Front.Proxy == 2 && r.Front.ProxyLocal:
+		v.name = "nlb"
+		v.confidence = Likely // judgeFront says why
 	case !isAddr:
 		v.notes |= notes(noteNoHostAddr)
 	case own != nil && own(host):
@@ -136,6 +148,21 @@ func judgeBare(r *Request, s *sketch) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// judgeFront looks at what came before the request.
+func judgeFront(r *Request, v verdict) verdict {
+	switch f := &r.Front; {
+	case v.name == "":
+	case f.speaksForOther() && f.ProxySource != plain(r.Peer):
+		v.confidence = Claim
+		v.notes |= notes(noteProxied)
+	case f.Proxy > 0 && (v.name == "nlb" || v.name == "haproxy" || v.name == "varnish"):
+		v = v.raised(max(v.confidence, Likely), noteProxyLocal)
+	case f.TLS && f.ServerName == "" && !f.ALPN && v.name == "haproxy":
+		v.notes |= notes(noteNoServerName)
+	}
+	return v
 }
 
 // raised returns v with one more thing that speaks for it.

@@ -30,7 +30,7 @@ type agent struct {
 var (
 	profiles = lbprofile.All()
 	agents   = agentsOf(profiles)
-	google   = find("google")
+	google   = find("gcp")
 	azure    = find("azure-lb")
 )
 
@@ -87,7 +87,7 @@ func sketchOf(r *Request) sketch {
 // probes have.
 func (s *sketch) note(f *Field) bool {
 	switch {
-	case is(f.Name, "Host"):
+	case is(f.Name, "Host"), strings.HasPrefix(f.Name, ":"): // HTTP/2's own are no choice of the sender's
 		return true
 	case is(f.Name, "User-Agent"):
 		if !s.hasAgent {

@@ -32,28 +32,48 @@ type Profile struct {
 
 	Protocols []string // kinds of probe it can make, the default first: "http", "https", "tcp", "tls", "grpc", …
 
-	Interval  time.Duration // from one probe to the next, of one of its nodes
-	Timeout   time.Duration // of an HTTP probe, as a whole
-	Healthy   int           // passes in a row that bring a target back
-	Unhealthy int           // failures in a row that take a target out
-	Monitor   bool          // it tells people, and sends no traffic by what it finds
-	Start     Start         // a target without a result
-	AllDown   AllDown       // no target passes
+	Interval   time.Duration // from one probe to the next, of one of its nodes
+	Timeout    time.Duration // of an HTTP probe (of a TCP or gRPC probe, where it makes no other); what it bounds, Covers says
+	TimeoutTCP time.Duration // of a TCP probe, where that differs
+	Connect    time.Duration // for connecting alone, where that has a bound of its own
+	Covers     Covers        // what Timeout bounds
+	Healthy    int           // passes in a row that bring a target back
+	Unhealthy  int           // failures in a row that take a target out
+	Monitor    bool          // it tells people, and sends no traffic by what it finds
+	Start      Start         // a target without a result
+	AllDown    AllDown       // no target passes
 
 	Method     string         // of an HTTP probe
 	Path       string         // the target of the request line
 	Version    string         // "HTTP/1.1", "HTTP/1.0"; "HTTP/0.9" is a request line without a version
 	Host       Host           // what the Host field says
 	Fields     []Field        // of an HTTP probe, Host included, in the order and case they are sent if Exact
+	Fields11   []Field        // in place of Fields over HTTP/1.1, if Version is older
 	Exact      bool           // Fields is all it sends, in this order and case
 	UserAgent  string         // the User-Agent it sends
+	Fill       []Field        // what stands in for a part of Fields that varies: <version>, <id>
 	Agents     []string       // User-Agents by which it may be known; one that ends in * stands for all that begin so
 	Ranges     []netip.Prefix // addresses that its probes come from
 	Connection Connection     // what becomes of the connection after the answer
+	Client     Client         // whose HTTP client it is
+	LowerCase  bool           // names of fields go out in lower case, those that are configured too
 
 	Success   string    // status codes that pass, as package matcher reads them; empty: not (only) a matter of the code
+	Warn      string    // status codes that pass with a warning
+	GRPC      string    // gRPC codes that pass, lists and ranges; empty: code 0 with the status SERVING
 	Redirects Redirects // what a 3xx means
-	TLS       TLS       // whether an https probe verifies the certificate
+	MaxHops   int       // redirects it follows at most; 0: no limit is known, or none are followed
+	FirstLine bool      // it judges by the first line of the answer alone
+	Body      BodyRule  // how it compares the body, if it is told what the body must hold
+	BodyBytes int       // of the body's beginning, that it looks at; 0: no limit is known
+	BodyEnd   BodyEnd   // what it makes of a body that breaks off
+
+	TLS  TLS      // whether an https probe verifies the certificate
+	SNI  SNI      // which server name it sends
+	ALPN []string // protocols it offers in the TLS handshake
+
+	Words   []Word   // what it says of each outcome
+	Unknown []string // what of its probe is not known, and what stands in for it
 
 	Facts []Fact // what backs the values above, and what has no value of its own
 }
@@ -73,6 +93,7 @@ const (
 	HostNode       Host = "balancer node's address, listener port" // not the target's
 	HostLoopback   Host = "127.0.0.1"
 	HostConfigured Host = "configured name, else target's address"
+	HostNoPort     Host = "configured name, else target's address without a port"
 	HostOptional   Host = "configured name, else none"
 )
 
@@ -105,7 +126,8 @@ const (
 	TLSUnknown    TLS = ""
 	TLSUnverified TLS = "not verified"
 	TLSVerified   TLS = "verified"
-	TLSConfigured TLS = "as configured for the traffic"
+	TLSConfigured TLS = "as configured for the traffic; without that, not verified"
+	TLSDefaultOn  TLS = "as configured for the traffic; without that, verified"
 	TLSNone       TLS = "no TLS probes"
 )
 

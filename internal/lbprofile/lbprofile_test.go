@@ -22,7 +22,7 @@ func TestEveryValueIsBacked(t *testing.T) {
 		for i := range v.NumField() {
 			field := v.Type().Field(i).Name
 			switch field {
-			case "Name", "Aliases", "Title", "Facts":
+			case "Name", "Aliases", "Title", "Facts", "Unknown":
 				continue
 			}
 			if v.Field(i).IsZero() {
@@ -76,7 +76,8 @@ func inWords(field string, value any) []string {
 			words = append(words, strings.TrimSuffix(p.String(), "/32"))
 		}
 		return words
-	case lbprofile.Host, lbprofile.Redirects, lbprofile.TLS, lbprofile.Start, lbprofile.AllDown, lbprofile.Connection:
+	case lbprofile.Host, lbprofile.Redirects, lbprofile.TLS, lbprofile.Start, lbprofile.AllDown, lbprofile.Connection,
+		lbprofile.Covers, lbprofile.Client, lbprofile.BodyRule, lbprofile.BodyEnd, lbprofile.SNI:
 		// Facts of these kinds are worded freely.
 		text := reflect.ValueOf(value).String()
 		if text == string(lbprofile.AllDownVaries) || value == lbprofile.HostConfigured || value == lbprofile.RedirectsJudged {
@@ -87,7 +88,7 @@ func inWords(field string, value any) []string {
 	case string:
 		return []string{value} // Method, Path, Version, UserAgent, Success
 	case []string:
-		if field == "Protocols" {
+		if field == "Protocols" || field == "ALPN" {
 			return value
 		}
 	}
@@ -120,9 +121,10 @@ func TestFacts(t *testing.T) {
 
 func TestLookup(t *testing.T) {
 	wanted := []string{
-		"alb", "nlb", "elb-classic", "route53", "google", "azure-lb", "azure-appgw", "frontdoor", "digitalocean",
-		"cloudflare", "hetzner", "haproxy", "nginx-plus", "envoy", "traefik", "caddy", "varnish", "apache", "f5",
-		"kubelet", "consul", "docker", "blackbox", "gatus", "uptimerobot", "inservice",
+		"elb", "alb", "alb-grpc", "nlb", "nlb-tcp", "route53", "gcp", "azure-lb", "azure-appgw", "azure-frontdoor", "digitalocean",
+		"cloudflare", "hetzner", "haproxy", "haproxy-tcp", "nginx-plus", "envoy", "traefik", "caddy", "varnish", "apache", "f5",
+		"kubelet", "kubelet-tcp", "kubelet-grpc", "consul", "docker", "kamal", "blackbox", "gatus", "uptimerobot", "inservice", "generic",
+		"elb-classic", "google", "frontdoor", "kube-probe", "k8s", "tcp",
 	}
 	seen := map[string]bool{}
 	for _, p := range lbprofile.All() {
@@ -193,6 +195,68 @@ func TestValuesHangTogether(t *testing.T) {
 	}
 }
 
+// TestWords: whoever can be asked like has words for passing and for any failure,
+// a reason for every failure and none for a pass.
+func TestWords(t *testing.T) {
+	for _, p := range lbprofile.All() {
+		if len(p.Words) == 0 {
+			continue
+		}
+		seen := map[lbprofile.Event]bool{}
+		for _, w := range p.Words {
+			if seen[w.On] {
+				t.Errorf("%s: two words for %q", p.Name, w.On)
+			}
+			seen[w.On] = true
+			passes := p.Word(lbprofile.Passed).Text != "" && slices.Contains([]lbprofile.Event{
+				lbprofile.Passed, lbprofile.Warned, lbprofile.RedirectUnseen, lbprofile.Connected, lbprofile.Shaken, lbprofile.Serving,
+			}, w.On)
+			thrown := p.BodyEnd == lbprofile.BodyThrown && (w.On == lbprofile.BodyCut || w.On == lbprofile.BodyTimeout)
+			if w.Text == "" || (w.Reason == "") != (passes || thrown) {
+				t.Errorf("%s: %q: reason %q, text %q", p.Name, w.On, w.Reason, w.Text)
+			}
+		}
+		if !seen[lbprofile.Passed] || !seen[lbprofile.Failed] {
+			t.Errorf("%s has no words for passing or failing", p.Name)
+		}
+	}
+	alb, _ := lbprofile.Lookup("alb")
+	for on, want := range map[lbprofile.Event]string{
+		lbprofile.ConnectTimeout: "Target.Timeout",
+		lbprofile.NotTrusted:     "Target.FailedHealthChecks",
+		lbprofile.BrokenOff:      "Target.FailedHealthChecks",
+		"never heard of":         "",
+	} {
+		if got := alb.Word(on).Reason; got != want {
+			t.Errorf("alb says %q of %q, want %q", got, on, want)
+		}
+	}
+}
+
+// TestUnknown: what a profile leaves open, it says.
+func TestUnknown(t *testing.T) {
+	for _, p := range lbprofile.All() {
+		http, https := slices.Contains(p.Protocols, "http"), slices.Contains(p.Protocols, "https") || slices.Contains(p.Protocols, "grpcs")
+		if len(p.Words) == 0 {
+			continue
+		}
+		for about, open := range map[string]bool{
+			"version of HTTP": http && p.Version == "",
+			"method":          http && p.Method == "",
+			"path":            http && p.Path == "" && !slices.ContainsFunc(p.Facts, func(f lbprofile.Fact) bool { return f.About == "Path" }) && p.Name != "varnish",
+			"SNI":             https && p.SNI == lbprofile.SNIUnknown,
+			"certificate":     https && p.TLS == lbprofile.TLSUnknown,
+			"body":            http && p.BodyEnd == lbprofile.BodyEndUnknown,
+			"fields":          http && !p.Exact && p.Client == lbprofile.ClientOwn && p.Name != "generic",
+			"time-out":        p.Timeout == 0,
+		} {
+			if open && !slices.ContainsFunc(p.Unknown, func(u string) bool { return strings.HasPrefix(u, about) }) {
+				t.Errorf("%s: nothing says that %s is not known", p.Name, about)
+			}
+		}
+	}
+}
+
 // hosts is what field Host must hold for each kind.
 var hosts = map[lbprofile.Host]string{
 	lbprofile.HostNone:       "",
@@ -201,6 +265,7 @@ var hosts = map[lbprofile.Host]string{
 	lbprofile.HostNode:       "<node>:<listener-port>",
 	lbprofile.HostLoopback:   "127.0.0.1",
 	lbprofile.HostConfigured: "<host>",
+	lbprofile.HostNoPort:     "<host>",
 }
 
 func field(p lbprofile.Profile, name string) string {

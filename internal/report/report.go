@@ -1,0 +1,282 @@
+// Package report tells what a probe and its diagnosis brought: to people as
+// text, to programs as one JSON object, to build servers as JUnit's XML.
+//
+// A View is the whole of it in plain values; the forms print it. What came over
+// the network is shown through package visible, or escaped by JSON.
+package report
+
+import (
+	"cmp"
+	"encoding/base64"
+	"maps"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/inservice/inservice/internal/cause"
+	"github.com/inservice/inservice/internal/diagnose"
+	"github.com/inservice/inservice/internal/dialect"
+	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/visible"
+)
+
+// View is what is told of one probe and its diagnosis: the object of --json. Its
+// form is documented in docs/probe.schema.json; fields may be added, none is
+// taken away.
+type View struct {
+	Dialect string `json:"dialect"`
+	Title   string `json:"title"`          // of the dialect, for people
+	Target  string `json:"target"`         // as it was given
+	Asked   string `json:"asked"`          // protocol, address and path that were asked
+	From    string `json:"from,omitempty"` // the place in a load balancer's configuration that it was read from
+
+	Verdict diagnose.Verdict `json:"verdict"`
+	Reason  string           `json:"reason"` // the load balancer's word; empty if it has none
+	Text    string           `json:"text"`   // its sentence
+
+	Causes   []Finding  `json:"causes"`
+	Warnings []Finding  `json:"warnings"`
+	Notes    []Note     `json:"notes"`
+	RuledOut []string   `json:"ruled_out"`
+	Software []Software `json:"software"`
+	Machine  []Note     `json:"machine,omitempty"`  // what only this machine knows, with --listening
+	Unknowns []string   `json:"unknowns,omitempty"` // of the dialect: what is known of it has these gaps
+
+	Experiments []Experiment `json:"experiments"`
+	Exchange    Exchange     `json:"exchange"`
+	Phases      Phases       `json:"phases"`
+	TookMS      float64      `json:"took_ms"`
+}
+
+// Finding is a cause of a red probe, or a reason to doubt a green one.
+type Finding struct {
+	ID         cause.ID  `json:"id"`
+	Title      string    `json:"title"`
+	Confidence float64   `json:"confidence"`          // 0..1
+	Evidence   []string  `json:"evidence"`            // the decisive first
+	Decided    []string  `json:"decided_by"`          // names of experiments
+	Fix        string    `json:"fix"`                 // what to do, a sentence or two
+	FixFor     string    `json:"fix_for,omitempty"`   // the software that Fix and Lines are for; empty: any
+	FixFile    string    `json:"fix_file,omitempty"`  // where Lines go
+	FixPlace   string    `json:"fix_place,omitempty"` // where inside the file
+	FixLines   string    `json:"fix_lines,omitempty"` // what can be pasted
+	Balancer   string    `json:"fix_at_balancer,omitempty"`
+	Settings   []Setting `json:"balancer_settings,omitempty"` // of the load balancer that asked
+}
+
+// Setting is how the load balancer that asked is told something about its check.
+type Setting struct {
+	Knob  string `json:"knob"`
+	Text  string `json:"text"`
+	Lines string `json:"lines,omitempty"` // what can be pasted
+	Can   bool   `json:"can"`             // whether it can be set at all
+}
+
+// Note is a remark with its weight: "hint" is worth knowing, "caution" will do
+// harm one day, "fault" by itself makes a probe fail.
+type Note struct {
+	ID       string   `json:"id"`
+	Grade    string   `json:"grade"`
+	Text     string   `json:"text"`
+	Evidence []string `json:"evidence"`
+}
+
+// Software is a program that had a part in the answer.
+type Software struct {
+	Name       string  `json:"name"`
+	Title      string  `json:"title"`
+	Version    string  `json:"version,omitempty"`
+	Role       string  `json:"role"`
+	Confidence float64 `json:"confidence"`
+	Evidence   string  `json:"evidence"`
+}
+
+// Experiment is a probe that differs from the load balancer's in what Change
+// names. The first one is the load balancer's own, whose Change is empty.
+type Experiment struct {
+	Name    string  `json:"name"`
+	Change  string  `json:"change"`
+	Verdict string  `json:"verdict"`
+	Reason  string  `json:"reason"`
+	Status  int     `json:"status"` // 0 if there was no HTTP answer
+	Failure string  `json:"failure,omitempty"`
+	TookMS  float64 `json:"took_ms"`
+	Exchange
+}
+
+// Exchange is what was on the wire: the first 16 KiB of each direction. Bytes
+// that are no UTF-8 are lost in the text, so then there is a second form.
+type Exchange struct {
+	Remote         string `json:"remote"` // address connected to; empty if there was no connection
+	Sent           string `json:"sent"`
+	SentBase64     string `json:"sent_base64,omitempty"`
+	Received       string `json:"received"`
+	ReceivedBase64 string `json:"received_base64,omitempty"`
+}
+
+// Phases is where the time of the load balancer's own probe went.
+type Phases struct {
+	DialMS      float64 `json:"dial_ms"`
+	TLSMS       float64 `json:"tls_ms"`
+	FirstByteMS float64 `json:"first_byte_ms"`
+	TotalMS     float64 `json:"total_ms"`
+}
+
+// Of makes the View of a diagnosis. Target is what the user gave.
+func Of(target, site string, p dialect.Probe, r diagnose.Report) View {
+	v := View{
+		Dialect: p.Profile.Name, Title: p.Profile.Title, Target: target, Asked: Asked(p.Request),
+		Verdict: r.Verdict, Reason: r.Reason, Text: r.Text,
+		Causes: []Finding{}, Warnings: []Finding{}, Notes: []Note{}, RuledOut: []string{}, Software: []Software{},
+		Experiments: []Experiment{}, TookMS: milliseconds(r.Took), Unknowns: p.Unknowns(),
+	}
+	v.RuledOut = append(v.RuledOut, r.RuledOut...)
+	values := placeholders(site, p)
+	names := make([]string, 0, len(r.Software))
+	for _, s := range r.Software {
+		names = append(names, s.Name)
+		v.Software = append(v.Software, Software{s.Name, s.Title, s.Version, string(s.Role), s.Confidence, s.Evidence})
+	}
+	for _, f := range r.Causes {
+		v.Causes = append(v.Causes, findingOf(f, p.Profile.Name, names, values))
+	}
+	for _, f := range r.Warnings {
+		v.Warnings = append(v.Warnings, findingOf(f, p.Profile.Name, names, values))
+	}
+	for _, n := range r.Notes {
+		v.Notes = append(v.Notes, Note{n.ID, string(n.Grade), n.Text, append([]string{}, n.Evidence...)})
+	}
+	for _, o := range r.Observations {
+		v.Experiments = append(v.Experiments, experimentOf(o))
+	}
+	if len(r.Observations) > 0 {
+		first := r.Observations[0]
+		v.Exchange = exchangeOf(first.Answers)
+		for _, a := range first.Answers {
+			v.Phases.add(a.Phases)
+		}
+	}
+	return v
+}
+
+// findingOf is a finding with its row of the table of causes, for this server
+// and this load balancer.
+func findingOf(f diagnose.Finding, balancer string, software []string, known map[string]string) Finding {
+	row, _ := cause.Lookup(f.Cause)
+	values := maps.Clone(known)
+	if f.Location != "" {
+		values["location"] = f.Location
+	}
+	fix, _ := row.FixFor(software)
+	made := Finding{
+		ID: f.Cause, Title: row.Title, Confidence: f.Confidence,
+		Evidence: append([]string{}, f.Evidence...), Decided: append([]string{}, f.Decided...),
+		Fix: cause.Fill(fix.Text, values), FixFor: fix.Software, FixFile: fix.File, FixPlace: fix.Place, FixLines: cause.Fill(fix.Lines, values),
+	}
+	if row.Balancer == "" {
+		return made
+	}
+	made.Balancer = cause.Fill(row.Balancer, values)
+	for _, knob := range row.Knobs {
+		if s, ok := cause.SettingFor(balancer, knob); ok {
+			made.Settings = append(made.Settings, Setting{string(knob), cause.Fill(s.Text, values), cause.Fill(s.Lines, values), s.Can})
+		}
+	}
+	return made
+}
+
+// placeholders are what is known of the values that package cause asks for.
+func placeholders(site string, p dialect.Probe) map[string]string {
+	r := p.Request
+	values := map[string]string{"path": cmp.Or(r.Path, "/"), "method": cmp.Or(r.Method, "GET")}
+	values["path"], _, _ = strings.Cut(values["path"], "?")
+	if site != "" {
+		values["site"] = site
+	}
+	if host, port, err := net.SplitHostPort(r.Address); err == nil {
+		values["address"], values["port"], values["host"] = host, port, host
+	}
+	for _, f := range r.Fields {
+		if strings.EqualFold(f.Name, "Host") && f.Value != "" {
+			values["host"] = f.Value
+			if host, _, err := net.SplitHostPort(f.Value); err == nil {
+				values["host"] = host
+			}
+		}
+	}
+	if r.Timeout > 0 {
+		values["timeout"] = strconv.Itoa(int(math.Ceil(r.Timeout.Seconds())))
+	}
+	return values
+}
+
+func experimentOf(o diagnose.Observation) Experiment {
+	e := Experiment{
+		Name: o.Experiment.Name, Change: o.Experiment.Change,
+		Verdict: string(o.Verdict.Outcome), Reason: o.Verdict.Reason, Exchange: exchangeOf(o.Answers),
+	}
+	for _, a := range o.Answers {
+		e.Status, e.Failure = a.Status, string(a.Failure)
+		e.TookMS += milliseconds(a.Phases.Total)
+	}
+	return e
+}
+
+// exchangeOf joins the answers of one probe: more than one where redirects were
+// followed.
+func exchangeOf(answers []exchange.Answer) Exchange {
+	var e Exchange
+	var sent, received []byte
+	for _, a := range answers {
+		e.Remote = a.Remote
+		sent, received = append(sent, a.Sent...), append(received, a.Received...)
+	}
+	e.Sent, e.SentBase64 = textOf(sent)
+	e.Received, e.ReceivedBase64 = textOf(received)
+	return e
+}
+
+func textOf(wire []byte) (text, binary string) {
+	if utf8.Valid(wire) {
+		return string(wire), ""
+	}
+	return strings.ToValidUTF8(string(wire), "\ufffd"), base64.StdEncoding.EncodeToString(wire)
+}
+
+// wire is the direction as it was, whichever form holds it.
+func wire(text, binary string) []byte {
+	if b, err := base64.StdEncoding.DecodeString(binary); err == nil && len(b) > 0 {
+		return b
+	}
+	return []byte(text)
+}
+
+func (p *Phases) add(more exchange.Phases) {
+	p.DialMS += milliseconds(more.Dial)
+	p.TLSMS += milliseconds(more.TLS)
+	p.FirstByteMS += milliseconds(more.FirstByte)
+	p.TotalMS += milliseconds(more.Total)
+}
+
+// Asked names in one line what a request asks: "http://10.0.0.5:80/health".
+func Asked(r exchange.Request) string {
+	scheme := "tcp"
+	switch {
+	case r.Protocol == exchange.HTTP1, r.Protocol == exchange.HTTP2:
+		scheme = "http"
+	case r.Protocol == exchange.GRPC:
+		scheme = "grpc"
+	}
+	if r.TLS != nil {
+		scheme = map[string]string{"tcp": "tls", "http": "https", "grpc": "grpcs"}[scheme]
+	}
+	if scheme == "tcp" || scheme == "tls" {
+		return scheme + "://" + r.Address
+	}
+	return scheme + "://" + r.Address + visible.Line(cmp.Or(r.Path, "/"), 200)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
