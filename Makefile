@@ -9,7 +9,11 @@ BENCHFLAGS ?=
 # its verdict changes while the code stands still and it fails offline.
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build test lint bench bench-gateway bench-drain
+# A directory of broken servers of which the truth is written down.
+LAB        ?= ../shared/lab
+LABFLAGS   ?=
+
+.PHONY: help build test lint bench bench-gateway bench-drain lab
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s%s\n", $$1, $$2}' Makefile
@@ -45,3 +49,8 @@ bench-gateway: ## measure what standing in front of an app costs, beside nginx
 bench-drain: ## restart servers under load behind real load balancers; takes long
 	@scripts/install-test-deps
 	$(GO) run ./bench/drain $(BENCHFLAGS)
+
+# Not go run: that keeps a signal to itself, and the lab's servers would stay.
+lab: ## diagnose every case of the lab in LAB; LABFLAGS=-fixed runs the mended ones too
+	$(GO) build -o bin/lab ./bench/lab
+	bin/lab -lab $(LAB) $(LABFLAGS)

@@ -4,6 +4,7 @@ package realserver
 
 import (
 	"errors"
+	"net/netip"
 	"os/exec"
 	"time"
 )
@@ -22,3 +23,4 @@ func (*process) freeze() ([]int, error)               { return nil, errLinuxOnly
 func (*process) thaw() error                          { return errLinuxOnly }
 func (*process) kill() error                          { return errLinuxOnly }
 func (*process) cpuTime() (time.Duration, error)      { return 0, errLinuxOnly }
+func listening(netip.AddrPort) error                  { return errLinuxOnly }

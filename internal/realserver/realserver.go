@@ -1,6 +1,7 @@
 // Package realserver starts real PostgreSQL, MariaDB, nginx, Redis and HAProxy
-// servers and a Django site for tests and benches, and makes them fail the way
-// real servers do: frozen, killed, started again.
+// servers, a Django site and, by a Recipe, any other server for tests and
+// benches, and makes them fail the way real servers do: frozen, killed, started
+// again.
 //
 // Each server lives in a temporary directory of its own, on a loopback port of
 // its own, and belongs to the test that started it: when the test ends, the
@@ -57,8 +58,8 @@ type TB interface {
 	Skipf(format string, args ...any)
 }
 
-// Server is one running server. Postgres, MariaDB, Nginx, Redis, HAProxy and
-// Django make it.
+// Server is one running server. Postgres, MariaDB, Nginx, Redis, HAProxy,
+// Django and Start make it.
 type Server struct {
 	t    TB
 	kind kind
@@ -329,7 +330,8 @@ func (s *Server) spawn(cmd *exec.Cmd) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	// Nothing of the environment reaches the server (PGDATA, MYSQL_HOME and the
 	// like would change it), and its messages are in English.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir, "LC_ALL=C"}
+	// What the kind of server sets itself comes last and wins.
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir, "LC_ALL=C"}, cmd.Env...)
 	p, err := startProcess(cmd, s.user)
 	if err != nil {
 		return nil, err
