@@ -1,0 +1,276 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/inservice/inservice/internal/cause"
+	"github.com/inservice/inservice/internal/exchange"
+)
+
+// outcome is what explains a failing answer.
+
+type outcome struct {
+	chain  []Finding // hold at once: each hides the next one
+	others []Finding // candidates beside it
+	solved bool      // with all that the chain names changed, the probe passes
+}
+
+func only(f Finding, others ...Finding) outcome {
+	return outcome{chain: []Finding{f}, others: others}
+}
+
+// certain is how certain the end of the chain is.
+
+func (o outcome) certain() float64 {
+	if len(o.chain) == 0 {
+		return 0
+	}
+	return o.chain[len(o.chain)-1].Confidence
+}
+
+// trial is a change worth making: what it means if it makes the probe pass, and
+
+// whether an answer that fails still got past this obstacle, so that the next one
+
+// shows.
+
+type trial struct {
+	change  change
+	meaning func(from, to view) Finding
+	further func(from, to view) bool // nil: never
+}
+
+// longest is how many obstacles one behind the other are looked for.
+
+const longest = 4
+
+// explain says why the probe fails with the changes of a setting made.
+
+func (d *desk) explain(at setting) outcome {
+	o := d.bySteps(at)
+	if v := d.see(at); v.ok && !v.o.Pending && len(at.changes) == 0 && !o.solved && o.certain() < 0.95 && len(o.chain) < 2 {
+		if all, ok := d.together(v); ok {
+			return all
+		}
+	}
+	return o
+}
+
+// bySteps explains an answer by changes one at a time.
+
+func (d *desk) bySteps(at setting) outcome {
+	v := d.see(at)
+	if !v.ok || v.passes() {
+		return outcome{}
+	}
+	if len(at.changes) >= longest {
+		return outcome{}
+	}
+	r, a := v.request(), v.answer()
+	switch {
+	case v.o.Pending:
+		return d.silence(v)
+	case a.Stage == exchange.Dialling && a.Status == 0 && !v.closed():
+		return d.unconnected(v)
+	case r.TLS != nil && a.Status == 0 && (a.Stage <= exchange.Handshaking || a.Failure == exchange.NotTLS || a.Failure == exchange.TLSRefused || a.Failure == exchange.TLSVersion || a.Failure == exchange.Untrusted):
+		return d.handshake(v)
+	case a.Failure == exchange.BodyCutShort || a.Failure == exchange.BodyBroken || a.Failure == exchange.TimedOut && a.Stage == exchange.ReadingBody:
+		return d.truncated(v)
+	case a.Late && a.Status != 0 && d.wouldPass(v):
+		return d.slow(v)
+	case a.Status != 0:
+		return d.status(v)
+	case v.silent():
+		return d.silence(v)
+	case v.closed():
+		return d.hungUp(v)
+	case len(a.Received) > 0:
+		return d.garbage(v)
+	}
+	return outcome{}
+}
+
+// wouldPass reports whether a late answer would pass if it were not late.
+
+func (d *desk) wouldPass(v view) bool {
+	answers := slices.Clone(v.o.Answers)
+	for i := range answers {
+		answers[i].Late = false
+	}
+	return v.o.Experiment.Probe.Judge(answers).Outcome == "pass"
+}
+
+// try makes trials one after another. It ends with the first that makes the probe
+
+// pass, or that leads to an answer which can be explained in its turn.
+
+func (d *desk) try(v view, trials []trial) (outcome, bool) {
+	var next *outcome
+	for _, t := range trials {
+		to := d.see(v.at.with(t.change))
+		if !to.ok {
+			continue
+		}
+		if to.passes() {
+			f := t.meaning(v, to)
+			return outcome{chain: []Finding{f}, solved: true}, true
+		}
+		if t.further == nil || !t.further(v, to) {
+			d.rule(to, v)
+			continue
+		}
+		behind := d.explain(to.at)
+		f := t.meaning(v, to)
+		f.Confidence = min(f.Confidence, 0.85)
+		chain := append([]Finding{f}, behind.chain...)
+		whole := outcome{chain: chain, others: behind.others, solved: behind.solved}
+		if behind.solved || behind.certain() >= 0.6 {
+			return whole, true
+		}
+		if next == nil {
+			next = &whole
+		}
+	}
+	if next != nil {
+		return *next, true
+	}
+	return outcome{}, false
+}
+
+// flipped is a Finding that rests on one change.
+
+func flipped(id cause.ID, confidence float64, from, to view) Finding {
+	last := to.at.changes[len(to.at.changes)-1]
+	f := Finding{
+		Cause: id, Confidence: confidence,
+		Evidence: []string{fmt.Sprintf("With %s the same request gives %s; without, %s.", last.text(), told(to.answer()), told(from.answer()))},
+		Decided:  []string{to.name, from.name},
+		Values:   map[string]string{},
+	}
+	switch last.factor {
+	case fPath:
+		f.Values["other"] = last.value()
+	case fPort:
+		f.Values["otherport"] = last.label
+	case fAddr:
+		f.Values["app"] = to.request().Address
+	}
+	return f
+}
+
+// seen is a Finding that rests on what answers have in common or not.
+
+func seen(id cause.ID, confidence float64, evidence string, views ...view) Finding {
+	f := Finding{Cause: id, Confidence: confidence, Values: map[string]string{}}
+	if evidence != "" {
+		f.Evidence = []string{evidence}
+	}
+	for _, v := range views {
+		if v.ok {
+			f.Decided = append(f.Decided, v.name)
+		}
+	}
+	return f
+}
+
+// also returns f with more evidence.
+
+func (f Finding) also(format string, args ...any) Finding {
+	f.Evidence = append(slices.Clip(f.Evidence), fmt.Sprintf(format, args...))
+	return f
+}
+
+// meaning is for trials that stand for one cause.
+
+func meaning(id cause.ID, confidence float64) func(from, to view) Finding {
+	return func(from, to view) Finding { return flipped(id, confidence, from, to) }
+}
+
+// differs reports whether to is another answer than from in its kind.
+
+func differs(from, to view) bool { return kind(from) != kind(to) }
+
+// kind is what an answer is, without its details.
+
+func kind(v view) string {
+	a := v.answer()
+	if a.Status == 0 {
+		return string(a.Failure)
+	}
+	s := fmt.Sprint(a.Status)
+	if a.Status/100 == 3 {
+		l, ok := location(v)
+		if !ok {
+			return s
+		}
+		h := here(v)
+		s = "3xx"
+		if l.scheme != h.scheme {
+			s += " " + l.scheme
+		}
+		if l.host != h.host {
+			s += " " + l.host
+		}
+		if l.path != h.path {
+			s += " " + l.path
+		}
+	}
+	return s
+}
+
+// hostNames are names to ask by: the site's, those that the answer itself gives
+
+// away, and those of the certificate.
+
+// hostTrials asks by other names.
+
+// pastHost reports whether an answer to another Host came from behind what refused
+
+// the first one.
+
+// hostMeans tells which of its causes a flip by Host is.
+
+// methodTrials: what the checker's own method spoils.
+
+// versionTrials: an old version of HTTP, or no Host.
+
+// prelude is what is worth trying first whatever the answer is, because the
+
+// checker is unusual.
+
+// tlsTrial: the port may want TLS.
+
+// speaksTLS reports whether a TLS server was met: the handshake stood, or it was
+
+// refused in TLS's own words.
+
+// proxyTrial: the port may want a PROXY header.
+
+// http2Trial: the port may speak HTTP/2 only.
+
+// forwarded are the fields that a load balancer adds to users' requests and not to
+
+// its own.
+
+// clientTrials: rules about who asks.
+
+// sources are other addresses to ask from.
+
+// Paths that are asked beside the load balancer's.
+
+const randomPath = "/inservice-no-such-path-9f3k"
+
+func pathChange(label, path string) change { return change{factor: fPath, label: label, arg: path} }
+
+func (d *desk) random(v view) view { return d.see(v.at.with(pathChange("random", randomPath))) }
+
+func (d *desk) root(v view) view {
+	if p, _, _ := strings.Cut(v.request().Path, "?"); p == "/" || p == "" {
+		return v
+	}
+	return d.see(v.at.with(pathChange("/", "/")))
+}
+
+// fieldChange is a change of one field.

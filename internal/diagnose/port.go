@@ -1,0 +1,234 @@
+package diagnose
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/sockets"
+)
+
+func (v view) target() (addr netip.Addr, port uint16, ok bool) {
+	host, p := splitAddress(v.request().Address)
+	addr, err := netip.ParseAddr(host)
+	n, err2 := strconv.ParseUint(p, 10, 16)
+	return addr.Unmap(), uint16(n), err == nil && err2 == nil
+}
+
+func (d *desk) home(v view) bool {
+	addr, _, ok := v.target()
+	return ok && (addr.IsLoopback() || slices.Contains(d.q.Local, addr) || len(d.q.Machine.Sockets) > 0)
+}
+
+func (d *desk) takers(v view) []sockets.Socket {
+	addr, port, ok := v.target()
+	if !ok {
+		return nil
+	}
+	return d.q.Machine.Takers(port, addr)
+}
+
+func (d *desk) unconnected(v view) outcome {
+	switch a := v.answer(); a.Failure {
+	case exchange.Refused:
+		return d.nobodyThere(v)
+	case exchange.TimedOut, exchange.Unreachable:
+		return d.blocked(v)
+	}
+	return outcome{}
+}
+
+func (d *desk) nobodyThere(v view) outcome {
+	addr, port, isAddr := v.target()
+	if takers := d.takers(v); len(takers) > 0 {
+		f := seen("filtered", 0.88, fmt.Sprintf("The connection is refused, and yet %s listens there: a firewall rejects it.", takers[0]), v)
+		if w := d.otherSource(v); w.ok && w.answer().Failure != exchange.Refused {
+			f.Confidence = 0.95
+			f = f.also("From %s there is %s.", w.request().Source, told(w.answer()))
+			f.Decided = append(f.Decided, w.name)
+		}
+		return only(f)
+	}
+	var tried []view
+	for _, c := range d.addresses(v) {
+		w := d.see(v.at.with(c))
+		tried = append(tried, w)
+		if !w.connects() || w.answer().Failure == exchange.TimedOut && !w.speaks() {
+			d.rule(w, v)
+			continue
+		}
+		other, _, _ := w.target()
+		f := flipped("bound_to_other_address", 0.96, v, w)
+		if isAddr && addr.Is4() && other.Is6() {
+			f = flipped("ipv6_only", 0.96, v, w)
+			if other != netip.IPv6Loopback() && !d.wildcard6(port) {
+				f.Cause = "bound_to_other_address"
+			}
+		}
+		if w.passes() {
+			return outcome{chain: []Finding{f}, solved: true}
+		}
+		f.Confidence = 0.85
+		behind := d.explain(w.at)
+		return outcome{chain: append([]Finding{f}, behind.chain...), others: behind.others, solved: behind.solved}
+	}
+	if o, ok := d.otherPort(v); ok {
+		return o
+	}
+	f := seen("refused", 0.8, "The connection is refused: nothing listens on the port.", append([]view{v}, tried...)...)
+	switch {
+	case len(d.q.Machine.Sockets) > 0:
+		f.Confidence = 0.95
+		f = f.also("The kernel's table knows no listener on it at any address of this machine, and no other port here gives an answer that passes.")
+	case len(tried) > 0:
+		f.Confidence = 0.88
+		f = f.also("So it is at the machine's other addresses.")
+	}
+	return only(f)
+}
+
+func (d *desk) wildcard6(port uint16) bool {
+	return slices.ContainsFunc(d.q.Machine.Sockets, func(s sockets.Socket) bool {
+		return s.Local.Port() == port && s.Local.Addr() == netip.IPv6Unspecified()
+	})
+}
+
+func (d *desk) addresses(v view) []change {
+	addr, port, ok := v.target()
+	if !ok || !d.home(v) {
+		return nil
+	}
+	var list []netip.Addr
+	add := func(a netip.Addr) {
+		if a = a.WithZone(""); a.IsValid() && a != addr && !slices.Contains(list, a) && len(list) < 4 {
+			list = append(list, a)
+		}
+	}
+	if len(d.q.Machine.Sockets) > 0 {
+		for _, s := range d.q.Machine.Sockets {
+			switch a := s.Local.Addr(); {
+			case s.Local.Port() != port:
+			case a == netip.IPv6Unspecified():
+				add(netip.IPv6Loopback())
+			case a.IsUnspecified():
+				add(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+			default:
+				add(a.Unmap())
+			}
+		}
+	} else {
+		add(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+		add(netip.IPv6Loopback())
+		for _, l := range d.q.Local {
+			add(l)
+		}
+	}
+	var changes []change
+	for _, a := range list {
+		changes = append(changes, change{factor: fAddr, label: a.String()})
+	}
+	return changes
+}
+
+var notHTTP = map[uint16]bool{21: true, 22: true, 23: true, 25: true, 53: true, 110: true, 111: true, 143: true, 389: true, 465: true, 587: true, 631: true, 636: true, 853: true, 993: true, 995: true, 1433: true, 1521: true, 2049: true, 3306: true, 5355: true, 5432: true, 5672: true, 6379: true, 11211: true, 27017: true}
+
+var notWeb = []string{"sshd", "mysqld", "mariadbd", "postgres", "redis-server", "memcached", "systemd-resolve", "dnsmasq", "rpcbind", "chronyd", "cupsd", "exim4", "master", "dropbear"}
+
+func (d *desk) otherPort(v view) (outcome, bool) {
+	addr, port, ok := v.target()
+	if !ok || len(d.q.Machine.Sockets) == 0 || len(v.at.changes) > 0 || v.request().Protocol == exchange.Bare {
+		return outcome{}, false
+	}
+	const most = 12
+	asked := 0
+	var clear, vague []Finding
+	for _, s := range d.q.Machine.Others(port, addr) {
+		if n := s.Local.Port(); notHTTP[n] || slices.Contains(notWeb, s.Process) {
+			continue
+		}
+		if asked++; asked > most {
+			break
+		}
+		w := d.see(v.at.with(change{factor: fPort, label: strconv.Itoa(int(s.Local.Port()))}))
+		if !w.passes() {
+			d.rule(w, v)
+			continue
+		}
+		f := flipped("wrong_port", 0.95, v, w).also("There listens %s.", s)
+		if d.random(w).passes() {
+			vague = append(vague, f.also("But it answers any path so."))
+		} else {
+			clear = append(clear, f)
+		}
+	}
+	down := seen("refused", 0.4, "Or the server that belongs on the port does not run, and this is another one.", v)
+	found := append(clear, vague...)
+	switch {
+	case len(found) == 0:
+		return outcome{}, false
+	case len(clear) > 2:
+		// On a machine with so many servers that would pass, none is likely to be the one.
+		down.Confidence, clear[0].Confidence = 0.6, 0.45
+		down.Evidence = []string{fmt.Sprintf("The connection is refused: nothing listens on the port. %d other ports here would pass, so that none is likely to be the right one.", len(clear))}
+		return only(down, clear[0]), true
+	case len(clear) == 1:
+		return outcome{chain: clear, others: []Finding{down}, solved: true}, true
+	case len(clear) == 2:
+		clear[0].Confidence = 0.8
+	case len(clear) == 0 && len(vague) > 1:
+		// Servers that answer anything are no sign.
+		down.Confidence, vague[0].Confidence = 0.6, 0.4
+		return only(down, vague[0]), true
+	case len(clear) == 0:
+		vague[0].Confidence = 0.6
+	}
+	return outcome{chain: found[:1], others: []Finding{down}, solved: true}, true
+}
+
+func (d *desk) otherSource(v view) view {
+	for _, c := range d.sources(v) {
+		if w := d.see(v.at.with(c)); w.ok {
+			return w
+		}
+	}
+	return view{}
+}
+
+func (d *desk) blocked(v view) outcome {
+	a := v.answer()
+	for _, s := range d.takers(v) {
+		if s.Backlog > 0 && s.Queue >= s.Backlog {
+			f := seen("worker_saturated", 0.93, fmt.Sprintf("The queue of connections that wait to be accepted is full: %d wait at %s, %d may. The program does not accept.", s.Queue, s, s.Backlog), v)
+			return only(f, seen("filtered", 0.2, "", v))
+		}
+	}
+	f := seen("filtered", 0.8, "Nothing answers the attempt to connect: "+told(a)+".", v)
+	if a.Failure == exchange.Unreachable {
+		f = seen("filtered", 0.85, "The connection is forbidden or there is no way: unreachable.", v)
+	}
+	if d.home(v) {
+		// A port where nothing listens tells whether the machine itself answers.
+		if w := d.see(v.at.with(change{factor: fPort, label: strconv.Itoa(d.closedPort())})); w.ok && w.answer().Failure == exchange.Refused {
+			f.Confidence = 0.96
+			f = f.also("Another port of the same address refuses at once: the machine is there, and only this port is blocked.")
+			f.Decided = append(f.Decided, w.name)
+		}
+		if w := d.otherSource(v); w.connects() {
+			f.Confidence = 0.97
+			f = f.also("From %s the connection stands: a rule about the address that asks.", w.request().Source)
+			f.Decided = append(f.Decided, w.name)
+		}
+	}
+	return only(f)
+}
+
+func (d *desk) closedPort() int {
+	for _, p := range []uint16{1, 9, 4} {
+		if !slices.ContainsFunc(d.q.Machine.Sockets, func(s sockets.Socket) bool { return s.Local.Port() == p }) {
+			return int(p)
+		}
+	}
+	return 1
+}
