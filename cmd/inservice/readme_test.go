@@ -35,7 +35,7 @@ func TestConfigurationInDocsIsValid(t *testing.T) {
 		CheckDSN: dsn.Check, DriverOf: dsn.Driver,
 		Getenv: func(name string) (string, bool) { value, found := environment[name]; return value, found },
 	}
-	for _, page := range []string{"README.md", "docs/agent.md"} {
+	for _, page := range []string{"README.md", "docs/agent.md", "docs/prove.md"} {
 		for _, block := range blocks(t, page, "yaml") {
 			if _, err := config.Parse(page, []byte(block), options); err != nil {
 				t.Errorf("%v\n%s", err, block)
@@ -102,5 +102,24 @@ func main() {
 	}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, file).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What the README shows of probe is a part of what docs/probe.md shows, which is
+// held to what is printed.
+func TestREADMEProbeIsReal(t *testing.T) {
+	part := blocks(t, "README.md", "console")
+	whole := strings.Join(blocks(t, "docs/probe.md", "console"), "")
+	found := 0
+	for _, block := range part {
+		if !strings.HasPrefix(block, "why ") {
+			continue
+		}
+		if found++; !strings.Contains(whole, block) {
+			t.Errorf("docs/probe.md does not show\n%s", block)
+		}
+	}
+	if found != 1 {
+		t.Errorf("README.md shows %d findings of probe, want 1", found)
 	}
 }

@@ -188,7 +188,7 @@ func (p *program) runAgent(ctx context.Context, file *config.File) (err error) {
 		return err
 	}
 	defer endLog()
-	checks, closeDatabases, err := makeChecks(c)
+	checks, closeDatabases, err := makeChecks(c, nil)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -26,9 +27,13 @@ import (
 	"github.com/inservice/inservice/internal/dsn"
 )
 
+// dialFunc opens a connection. Nil stands for a plain net.Dialer.
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // makeChecks turns the configured checks into ones that run. The databases that
-// they ask are closed by the function returned.
-func makeChecks(c *config.Agent) (checks []health.Check, closeDatabases func() error, err error) {
+// they ask are closed by the function returned. Connections are opened by what
+// through gives for the name of a check; if through is nil, in the usual way.
+func makeChecks(c *config.Agent, through func(check string) dialFunc) (checks []health.Check, closeDatabases func() error, err error) {
 	var databases []*sql.DB
 	closeDatabases = func() error {
 		var errs []error
@@ -38,7 +43,11 @@ func makeChecks(c *config.Agent) (checks []health.Check, closeDatabases func() e
 		return errors.Join(errs...)
 	}
 	for _, check := range c.Checks {
-		made, db, err := makeCheck(check, c.App)
+		var dial dialFunc
+		if through != nil {
+			dial = through(check.Name)
+		}
+		made, db, err := makeCheck(check, c.App, dial)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("check %s: %w", check.Name, err), closeDatabases())
 		}
@@ -52,8 +61,9 @@ func makeChecks(c *config.Agent) (checks []health.Check, closeDatabases func() e
 
 // makeCheck turns a configured check into one that runs. A check of a database
 // has a pool of its own, which the caller closes. The app is the one that the
-// agent stands in front of; empty for a sidecar.
-func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
+// agent stands in front of; empty for a sidecar. Whatever the check connects to, it
+// does by dial.
+func makeCheck(c config.Check, app string, dial dialFunc) (health.Check, *sql.DB, error) {
 	made := health.Check{
 		Name: c.Name, Interval: c.Interval, Timeout: c.Timeout,
 		HealthyThreshold: c.HealthyThreshold, UnhealthyThreshold: c.UnhealthyThreshold, WarnOnly: c.WarnOnly,
@@ -64,7 +74,7 @@ func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
 	}
 	switch {
 	case c.SQL != nil:
-		db, err := dsn.Open(c.SQL.Driver, c.SQL.DSN)
+		db, err := dsn.OpenThrough(c.SQL.Driver, c.SQL.DSN, dial)
 		if err != nil {
 			return health.Check{}, nil, err
 		}
@@ -73,18 +83,23 @@ func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
 		made.Run = func(ctx context.Context) error { return dsn.RedactError(c.SQL.Driver, c.SQL.DSN, query(ctx)) }
 		return made, db, nil
 	case c.HTTP != nil:
-		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match}.Run
+		made.Run = httpcheck.Request{URL: c.HTTP.URL, Host: c.HTTP.Host, Accept: c.HTTP.Status.Match, Dial: dial}.Run
 	case c.App != nil:
 		made.FollowsShared = aftermath
-		made.Run = askApp(appRequest(c.App, app))
+		request := appRequest(c.App, app)
+		request.Dial = dial
+		made.Run = askApp(request)
 	case c.TCP != nil:
-		made.Run = tcpcheck.Dial(c.TCP.Address)
+		made.Run = tcpcheck.Server{Address: c.TCP.Address, Dial: dial}.Run
 	case c.Redis != nil:
 		made.ComponentType = "datastore"
-		made.Run = redisServer(c.Redis).Run
+		server := redisServer(c.Redis)
+		server.Dial = dial
+		made.Run = server.Run
 	case c.GRPC != nil:
 		made.Run = grpccheck.Server{
 			Address: c.GRPC.Address, Service: c.GRPC.Service, Authority: c.GRPC.Authority, TLS: clientTLS(c.GRPC.TLS),
+			Dial: dial,
 		}.Run
 	case c.Disk != nil:
 		made.ComponentType = "system"
@@ -95,7 +110,7 @@ func makeCheck(c config.Check, app string) (health.Check, *sql.DB, error) {
 	case c.Exec != nil:
 		made.Run = execcheck.Program{Path: c.Exec.Command[0], Args: c.Exec.Command[1:], Dir: c.Exec.Dir, Env: childEnvironment()}.Run
 	case c.Certificate != nil:
-		made.Run = certificate(c.Certificate)
+		made.Run = certificate(c.Certificate, dial)
 	}
 	return made, nil, nil
 }
@@ -181,9 +196,9 @@ func memoryBounds(c *config.MemoryCheck) memorycheck.Bounds {
 	return memorycheck.Bounds{MaxUsed: c.MaxUsed, MaxStalled: c.MaxStalled, MaxSomeStalled: c.MaxSomeStalled}
 }
 
-func certificate(c *config.CertificateCheck) func(context.Context) error {
+func certificate(c *config.CertificateCheck, dial dialFunc) func(context.Context) error {
 	if c.File != "" {
 		return certcheck.File{Path: c.File, ServerName: c.ServerName, MinDays: c.MinDays}.Run
 	}
-	return certcheck.Server{Address: c.Address, ServerName: c.ServerName, MinDays: c.MinDays, DatesOnly: c.DatesOnly}.Run
+	return certcheck.Server{Address: c.Address, ServerName: c.ServerName, MinDays: c.MinDays, DatesOnly: c.DatesOnly, Dial: dial}.Run
 }

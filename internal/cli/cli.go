@@ -78,7 +78,7 @@ process, with faults to switch on and watch.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: flagHint(c, err)}
 	})
-	root.AddCommand(p.agentCommand(), p.balanceCommand(), p.configCommand(), p.demoCommand(), p.whoamiCommand(), p.versionCommand())
+	root.AddCommand(p.agentCommand(), p.balanceCommand(), p.configCommand(), p.demoCommand(), p.probeCommand(), p.listenCommand(), p.proveCommand(), p.whoamiCommand(), p.versionCommand())
 	return root
 }
 
@@ -131,6 +131,9 @@ func (e *hintError) Unwrap() error { return e.err }
 func (p *program) report(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status) // what there is to say stands on stdout
 	}
 	status, hint := exitFailed, ""
 	if e, ok := errors.AsType[*hintError](err); ok {

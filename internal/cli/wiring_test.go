@@ -79,7 +79,7 @@ func TestMakeGroup(t *testing.T) {
 func runCheck(t *testing.T, check, fails string) health.Check {
 	t.Helper()
 	file := parse(t, "agent: {checks: ["+check+"]}")
-	made, db, err := makeCheck(file.Agent.Checks[0], file.Agent.App)
+	made, db, err := makeCheck(file.Agent.Checks[0], file.Agent.App, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestAppCheckAdvice(t *testing.T) {
 	} {
 		t.Run(test.check, func(t *testing.T) {
 			file := parse(t, "agent: {app: \""+site.URL+"\", allowed_hosts: [mysite.example], checks: [{app: {"+test.check+"}}]}")
-			made, _, err := makeCheck(file.Agent.Checks[0], file.Agent.App)
+			made, _, err := makeCheck(file.Agent.Checks[0], file.Agent.App, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/inservice/inservice/internal/dialect"
+	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/fingerprint"
+	"github.com/inservice/inservice/internal/inspect"
+	"github.com/inservice/inservice/internal/report"
+)
+
+// maxReplayed bounds how many recorded requests one call sends.
+const maxReplayed = 20
+
+// probeReplay sends what `listen --record` has recorded to a target, and judges
+// the answers as the recorded sender would.
+func (p *program) probeReplay(ctx context.Context, o probing, target string) error {
+	recordings, err := readRecordings(o.replay)
+	if err != nil {
+		return err
+	}
+	var views []report.View
+	for i, r := range recordings[:min(len(recordings), maxReplayed)] {
+		v, err := o.replayOne(ctx, r, target)
+		if err != nil {
+			return fmt.Errorf("recording %d of %s: %w", i+1, o.replay, err)
+		}
+		v.From = fmt.Sprintf("%s, recording %d, from %s at %s", o.replay, i+1, r.Peer.Addr(), r.Time.Format("2006-01-02 15:04:05Z07:00"))
+		views = append(views, v)
+	}
+	if left := len(recordings) - maxReplayed; left > 0 {
+		fmt.Fprintf(p.stderr, "%d more recordings were not sent: at most %d are at a time\n", left, maxReplayed)
+	}
+	return p.tell(o, views)
+}
+
+func readRecordings(name string) ([]inspect.Recording, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, &usageError{err: fmt.Errorf("--replay: %w", err), hint: "'inservice listen --record FILE' writes one"}
+	}
+	defer file.Close()
+	recordings, err := inspect.ReadRecordings(file)
+	if err != nil {
+		return nil, &usageError{err: fmt.Errorf("--replay: %s: %w", name, err)}
+	}
+	if len(recordings) == 0 {
+		return nil, &usageError{err: fmt.Errorf("--replay: %s holds no recording", name)}
+	}
+	return recordings, nil
+}
+
+// replayOne sends one recorded request. Where its parts give the very same bytes
+// again, experiments can change one of them; else it is sent whole, and that is
+// all.
+func (o probing) replayOne(ctx context.Context, r inspect.Recording, target string) (report.View, error) {
+	if r.More {
+		return report.View{}, errors.New("only its beginning was kept, so it can't be sent again")
+	}
+	if !o.asSet {
+		o.as = "generic"
+		if _, err := dialect.New(r.Sender, target, dialect.Options{}); err == nil && r.Sender != "" {
+			o.as = r.Sender
+		}
+	}
+	if r.Proxy != nil && o.options.Proxy == nil {
+		kind := map[bool]exchange.ProxyHeader{true: exchange.ProxyV2, false: exchange.ProxyV1}[r.Proxy.Version == 2]
+		if r.Proxy.Local && r.Proxy.Version == 2 {
+			kind = exchange.ProxyV2Local
+		}
+		o.options.Proxy = &kind
+	}
+	made, err := newProbe(o, target)
+	if err != nil {
+		return report.View{}, err
+	}
+	switch r.Kind {
+	case inspect.HTTP1:
+		if !takeApart(&made.Request, r.Bytes) {
+			made.Request.Raw, o.quick = r.Bytes, true
+		}
+	case inspect.HTTP2, inspect.GRPC:
+		takeFields(&made.Request, r.Fields)
+	default:
+		return report.View{}, fmt.Errorf("it is %s, no request that could be sent again", r.Kind)
+	}
+	return o.diagnose(ctx, made, target)
+}
+
+// takeApart sets the parts of a request of HTTP/1 to those of the recorded one. It
+// reports whether they give the same bytes again.
+func takeApart(request *exchange.Request, recorded []byte) bool {
+	head, body, found := bytes.Cut(recorded, []byte("\r\n\r\n"))
+	parsed := fingerprint.ParseHead(recorded, netip.Addr{})
+	if !found || parsed.Cut || parsed.Proto == "" {
+		return false
+	}
+	request.Protocol = exchange.HTTP1
+	request.Method, request.Path, request.Version, request.Body = parsed.Method, parsed.Target, parsed.Proto, body
+	request.Fields = nil
+	var again strings.Builder
+	fmt.Fprintf(&again, "%s %s %s", parsed.Method, parsed.Target, parsed.Proto)
+	for _, f := range parsed.Fields {
+		request.Fields = append(request.Fields, exchange.Field(f))
+		fmt.Fprintf(&again, "\r\n%s: %s", f.Name, f.Value)
+	}
+	return again.String() == string(head)
+}
+
+// takeFields sets the parts of a request of HTTP/2 to those of the recorded one.
+func takeFields(request *exchange.Request, fields []inspect.RecordedField) {
+	request.Fields = nil
+	for _, f := range fields {
+		switch f.Name {
+		case ":method":
+			request.Method = f.Value
+		case ":path":
+			request.Path = f.Value
+		case ":authority":
+			request.Fields = append(request.Fields, exchange.Field{Name: "Host", Value: f.Value})
+		case ":scheme":
+		default:
+			request.Fields = append(request.Fields, exchange.Field{Name: f.Name, Value: f.Value})
+		}
+	}
+	request.Protocol = cmp.Or(request.Protocol, exchange.HTTP2)
+	if request.Protocol == exchange.HTTP1 {
+		request.Protocol = exchange.HTTP2
+	}
+}
