@@ -45,6 +45,8 @@ type Question struct {
 	Site    string        // a public name of the site; empty if not known
 	Machine sockets.Table // if the target is this machine; else empty
 	Local   []netip.Addr  // addresses of this machine to ask from as well
+
+	self int // this process, whose own ports are no candidates
 }
 
 // Verdict is what the load balancer would say in the long run.

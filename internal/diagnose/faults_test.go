@@ -169,6 +169,7 @@ var faults = []fault{
 		unless(always, func(*model, ask) exchange.Answer { return took(1500*time.Millisecond, nginx(504, "Gateway Time-out")) }),
 		unless(onPath("/health"), func(*model, ask) exchange.Answer { return took(2*time.Second, nginx(504, "Gateway Time-out")) }),
 		unless(always, func(*model, ask) exchange.Answer { return took(1200*time.Millisecond, nginx(502, "Bad Gateway")) }),
+		unless(always, func(*model, ask) exchange.Answer { return took(2*time.Second, guru()) }),
 	}},
 	{id: "upstream_timeout", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		unless(always, func(m *model, a ask) exchange.Answer {
@@ -290,6 +291,9 @@ var faults = []fault{
 	{id: "worker_saturated", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.TimedOut, exchange.Dialling), true }),
 	}, machine: []sockets.Socket{{Local: netip.MustParseAddrPort("0.0.0.0:8443"), Queue: 129, Backlog: 128}}},
+	{id: "worker_saturated", blind: true, ask: slowQuestion, variants: []func(*model) layer{
+		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.TimedOut, exchange.Dialling), true }),
+	}, machine: []sockets.Socket{{Local: netip.MustParseAddrPort("0.0.0.0:8443"), Queue: 1, Backlog: 0}}},
 	{id: "slow_response", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		unless(onPath("/health"), func(*model, ask) exchange.Answer { return took(3500*time.Millisecond, answer(200, "fine")) }),
 		unless(onPath("/health"), func(*model, ask) exchange.Answer { return took(4300*time.Millisecond, answer(200, "fine")) }),

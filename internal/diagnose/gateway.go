@@ -138,6 +138,10 @@ func (d *desk) unavailable(v view) outcome {
 			f.Confidence = 0.95
 			f = f.also("A path that cannot exist gives %s too.", told(random.answer()))
 		}
+		if slow && own.Name != "haproxy" {
+			f.Confidence = 0.4
+			return only(seen("upstream_timeout", 0.85, fmt.Sprintf("The 503 is %s's own, and comes only after %.1f s: it waited for what is behind it.", own.Title, a.Phases.Total.Seconds()), v, random), f)
+		}
 		if slow {
 			f.Confidence = 0.5
 			return only(seen("connection_limit", 0.6, fmt.Sprintf("It comes only after %.1f s: the request waited for a free place.", a.Phases.Total.Seconds()), v), f)

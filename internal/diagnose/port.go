@@ -145,7 +145,7 @@ func (d *desk) otherPort(v view) (outcome, bool) {
 	asked := 0
 	var clear, vague []Finding
 	for _, s := range d.q.Machine.Others(port, addr) {
-		if n := s.Local.Port(); notHTTP[n] || slices.Contains(notWeb, s.Process) {
+		if n := s.Local.Port(); notHTTP[n] || slices.Contains(notWeb, s.Process) || s.PID != 0 && s.PID == d.q.self {
 			continue
 		}
 		if asked++; asked > most {
@@ -199,7 +199,7 @@ func (d *desk) otherSource(v view) view {
 func (d *desk) blocked(v view) outcome {
 	a := v.answer()
 	for _, s := range d.takers(v) {
-		if s.Backlog > 0 && s.Queue >= s.Backlog {
+		if s.Queue > 0 && s.Queue >= s.Backlog { // a backlog of none lets one wait
 			f := seen("worker_saturated", 0.93, fmt.Sprintf("The queue of connections that wait to be accepted is full: %d wait at %s, %d may. The program does not accept.", s.Queue, s, s.Backlog), v)
 			return only(f, seen("filtered", 0.2, "", v))
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/inservice/inservice/internal/dialect"
@@ -50,7 +49,7 @@ var errAway = errors.New("it leads away from the target, where no experiment goe
 
 func run(ctx context.Context, q Question, w world) Report {
 	begun := time.Now()
-	q.Machine.Sockets = slices.DeleteFunc(slices.Clone(q.Machine.Sockets), func(s sockets.Socket) bool { return s.PID == os.Getpid() })
+	q.self = os.Getpid()
 	var observed []Observation
 	first := Plan(q, nil)
 	if len(first) == 0 {

@@ -3,6 +3,8 @@ package diagnose
 import (
 	"context"
 	"net/netip"
+	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -120,6 +122,30 @@ func TestRunEndsInTime(t *testing.T) {
 
 // epoch is when a test's virtual time begins.
 var epoch time.Time
+
+// TestOwnPorts: the ports of this process are no candidates for the right one, but
+// its queue counts.
+func TestOwnPorts(t *testing.T) {
+	mine := func(addr string, queue int) sockets.Socket {
+		return sockets.Socket{Local: netip.MustParseAddrPort(addr), PID: os.Getpid(), Queue: queue, Backlog: 1}
+	}
+	serve := func(r exchange.Request, _ int) exchange.Answer {
+		if _, p := splitAddress(r.Address); p == "9001" {
+			return answer(200, "fine")
+		}
+		return broken(exchange.Refused, exchange.Dialling)
+	}
+	q := albQuestion(t, true)
+	q.Machine.Sockets = []sockets.Socket{mine("127.0.0.1:9001", 0)}
+	if r := run(t.Context(), q, (&wire{serve: serve}).world()); !slices.Equal(ids(r.Causes), []string{"refused"}) {
+		t.Error(summary(r))
+	}
+	q.Machine.Sockets = []sockets.Socket{mine(target, 2)}
+	full := &wire{serve: func(exchange.Request, int) exchange.Answer { return broken(exchange.Unreachable, exchange.Dialling) }}
+	if r := run(t.Context(), q, full.world()); len(r.Causes) == 0 || r.Causes[0].Cause != "worker_saturated" {
+		t.Error(summary(r))
+	}
+}
 
 func TestRunStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

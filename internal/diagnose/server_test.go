@@ -139,6 +139,11 @@ func slowQuestion(t *testing.T, known bool) Question {
 	return question(t, "alb", "http://"+target+"/health", dialect.Options{Host: &host, Timeout: 2 * time.Second}, known)
 }
 
+// guru is Varnish's own page about what is behind it.
+func guru() exchange.Answer {
+	return answer(503, "<!DOCTYPE html>\n<html>\n  <head>\n    <title>503 Backend fetch failed</title>\n  </head>\n  <body>\n    <h1>Error 503 Backend fetch failed</h1>\n    <p>Backend fetch failed</p>\n    <h3>Guru Meditation:</h3>\n    <p>XID: 3</p>\n    <hr>\n    <p>Varnish cache server</p>\n  </body>\n</html>\n", "Server: Varnish", "X-Varnish: 2", "Via: 1.1 varnish (Varnish/7.1)")
+}
+
 func took(d time.Duration, a exchange.Answer) exchange.Answer {
 	a.Phases.Total, a.Phases.FirstByte = d, d
 	return a
