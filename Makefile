@@ -13,7 +13,7 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 LAB        ?= ../shared/lab
 LABFLAGS   ?=
 
-.PHONY: help build test lint bench bench-gateway bench-drain lab
+.PHONY: help build test lint bench bench-gateway bench-drain lab conformance dialects
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s%s\n", $$1, $$2}' Makefile
@@ -54,3 +54,13 @@ bench-drain: ## restart servers under load behind real load balancers; takes lon
 lab: ## diagnose every case of the lab in LAB; LABFLAGS=-fixed runs the mended ones too
 	$(GO) build -o bin/lab ./bench/lab
 	bin/lab -lab $(LAB) $(LABFLAGS)
+
+# A module of its own, and a module for each prober that comes as a Go package:
+# what they need must not get into the program's go.mod.
+
+conformance: ## hold the dialects, and who is recognised, against the real load balancers
+	@scripts/install-test-deps
+	cd conformance && $(GO) vet ./... && $(GO) test -parallel 8 $(TESTFLAGS) ./...
+
+dialects: ## ask every case of the lab in LAB by them, for docs/dialects.md; takes long
+	cd conformance && $(GO) run ./matrix -lab $(abspath $(LAB))

@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,13 +35,6 @@ type view struct {
 }
 
 func newDesk(q Question, observations []Observation) *desk {
-	if t := q.Probe.Request.TLS; t != nil && t.Min == 0 {
-		// What versions a prober offers is hardly ever published. Those below 1.2 are
-		// left out, as clients of today do; whether the server wants one is tried.
-		t = cloneTLS(t)
-		t.Min = tls.VersionTLS12
-		q.Probe.Request.TLS = t
-	}
 	d := &desk{q: q, known: make(map[string]*Observation)}
 	var began, ended time.Time
 	for i := range observations {

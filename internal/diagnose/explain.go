@@ -10,7 +10,6 @@ import (
 )
 
 // outcome is what explains a failing answer.
-
 type outcome struct {
 	chain  []Finding // hold at once: each hides the next one
 	others []Finding // candidates beside it
@@ -22,7 +21,6 @@ func only(f Finding, others ...Finding) outcome {
 }
 
 // certain is how certain the end of the chain is.
-
 func (o outcome) certain() float64 {
 	if len(o.chain) == 0 {
 		return 0
@@ -31,11 +29,8 @@ func (o outcome) certain() float64 {
 }
 
 // trial is a change worth making: what it means if it makes the probe pass, and
-
 // whether an answer that fails still got past this obstacle, so that the next one
-
 // shows.
-
 type trial struct {
 	change  change
 	meaning func(from, to view) Finding
@@ -43,11 +38,9 @@ type trial struct {
 }
 
 // longest is how many obstacles one behind the other are looked for.
-
 const longest = 4
 
 // explain says why the probe fails with the changes of a setting made.
-
 func (d *desk) explain(at setting) outcome {
 	o := d.bySteps(at)
 	if v := d.see(at); v.ok && !v.o.Pending && len(at.changes) == 0 && !o.solved && o.certain() < 0.95 && len(o.chain) < 2 {
@@ -59,7 +52,6 @@ func (d *desk) explain(at setting) outcome {
 }
 
 // bySteps explains an answer by changes one at a time.
-
 func (d *desk) bySteps(at setting) outcome {
 	v := d.see(at)
 	if !v.ok || v.passes() {
@@ -93,7 +85,6 @@ func (d *desk) bySteps(at setting) outcome {
 }
 
 // wouldPass reports whether a late answer would pass if it were not late.
-
 func (d *desk) wouldPass(v view) bool {
 	answers := slices.Clone(v.o.Answers)
 	for i := range answers {
@@ -103,9 +94,7 @@ func (d *desk) wouldPass(v view) bool {
 }
 
 // try makes trials one after another. It ends with the first that makes the probe
-
 // pass, or that leads to an answer which can be explained in its turn.
-
 func (d *desk) try(v view, trials []trial) (outcome, bool) {
 	var next *outcome
 	for _, t := range trials {
@@ -140,7 +129,6 @@ func (d *desk) try(v view, trials []trial) (outcome, bool) {
 }
 
 // flipped is a Finding that rests on one change.
-
 func flipped(id cause.ID, confidence float64, from, to view) Finding {
 	last := to.at.changes[len(to.at.changes)-1]
 	f := Finding{
@@ -161,7 +149,6 @@ func flipped(id cause.ID, confidence float64, from, to view) Finding {
 }
 
 // seen is a Finding that rests on what answers have in common or not.
-
 func seen(id cause.ID, confidence float64, evidence string, views ...view) Finding {
 	f := Finding{Cause: id, Confidence: confidence, Values: map[string]string{}}
 	if evidence != "" {
@@ -176,24 +163,20 @@ func seen(id cause.ID, confidence float64, evidence string, views ...view) Findi
 }
 
 // also returns f with more evidence.
-
 func (f Finding) also(format string, args ...any) Finding {
 	f.Evidence = append(slices.Clip(f.Evidence), fmt.Sprintf(format, args...))
 	return f
 }
 
 // meaning is for trials that stand for one cause.
-
 func meaning(id cause.ID, confidence float64) func(from, to view) Finding {
 	return func(from, to view) Finding { return flipped(id, confidence, from, to) }
 }
 
 // differs reports whether to is another answer than from in its kind.
-
 func differs(from, to view) bool { return kind(from) != kind(to) }
 
 // kind is what an answer is, without its details.
-
 func kind(v view) string {
 	a := v.answer()
 	if a.Status == 0 {
@@ -220,46 +203,7 @@ func kind(v view) string {
 	return s
 }
 
-// hostNames are names to ask by: the site's, those that the answer itself gives
-
-// away, and those of the certificate.
-
-// hostTrials asks by other names.
-
-// pastHost reports whether an answer to another Host came from behind what refused
-
-// the first one.
-
-// hostMeans tells which of its causes a flip by Host is.
-
-// methodTrials: what the checker's own method spoils.
-
-// versionTrials: an old version of HTTP, or no Host.
-
-// prelude is what is worth trying first whatever the answer is, because the
-
-// checker is unusual.
-
-// tlsTrial: the port may want TLS.
-
-// speaksTLS reports whether a TLS server was met: the handshake stood, or it was
-
-// refused in TLS's own words.
-
-// proxyTrial: the port may want a PROXY header.
-
-// http2Trial: the port may speak HTTP/2 only.
-
-// forwarded are the fields that a load balancer adds to users' requests and not to
-
-// its own.
-
-// clientTrials: rules about who asks.
-
-// sources are other addresses to ask from.
-
-// Paths that are asked beside the load balancer's.
-
+// randomPath is one that no site has. It is asked beside the load balancer's.
 const randomPath = "/inservice-no-such-path-9f3k"
 
 func pathChange(label, path string) change { return change{factor: fPath, label: label, arg: path} }
@@ -272,5 +216,3 @@ func (d *desk) root(v view) view {
 	}
 	return d.see(v.at.with(pathChange("/", "/")))
 }
-
-// fieldChange is a change of one field.

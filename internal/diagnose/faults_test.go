@@ -15,16 +15,6 @@ import (
 	"github.com/inservice/inservice/internal/sockets"
 )
 
-// fault is one way to be ill. Its variants are the same illness on other servers.
-
-// when is a layer that answers so if a condition does not hold.
-
-// plainHTTP: other layers answer for TLS, PROXY headers and the like.
-
-// raw is a layer that sees everything.
-
-// handshake is a TLS server that refuses some hellos.
-
 var faults = []fault{
 	{id: "host_not_allowed", request: true, variants: []func(*model) layer{
 		unless(bySite, says(400)), unless(bySite, says(403)), unless(bySite, says(404)), unless(bySite, says(421)),
@@ -328,22 +318,8 @@ var faults = []fault{
 	}},
 }
 
-// slashed: /health answers otherwise than /health/, which is the right one.
-
-// rationed lets so many requests of each address through; those of the first
-
-// were used up before.
-
-// inTurn fails and passes by the number of the request, whatever it asks.
-
-// refuses connections but those that are let.
-
-// blocks the one port; others refuse.
-
 // TestEveryFault: each variant of each fault is named first, on an app of either
-
 // style, with and without the site's name where that is not the matter.
-
 func TestEveryFault(t *testing.T) {
 	for _, f := range faults {
 		for i, variant := range f.variants {
@@ -382,9 +358,7 @@ func TestEveryFault(t *testing.T) {
 }
 
 // TestTwoFaults: one fault that lies in the request hides another one; both are
-
 // named, and nothing before them.
-
 func TestTwoFaults(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 2))
 	front := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !f.request || f.ask != nil })

@@ -11,48 +11,7 @@ import (
 	"github.com/inservice/inservice/internal/exchange"
 )
 
-// target is the address and port asked, if the address is one.
-
-// home reports whether the target is this machine, as far as the question tells.
-
-// takers are the listening sockets that a connection to the target goes to.
-
-// unconnected explains why there is no connection.
-
-// wildcard6 reports whether the port is bound to all of IPv6.
-
-// addresses are the machine's other addresses where the same port may answer: from
-
-// the kernel's table, or without it the loopback ones and Local.
-
-// notHTTP are ports of well-known services that are not asked for a page.
-
-// otherPort asks the same question of the other ports that listen here.
-
-// blocked: the connect times out, or somebody on the way says no.
-
-// closedPort is a port where the table knows no listener.
-
-// sniTrials ask with a server name.
-
-// shaken reports whether the TLS handshake came to its end.
-
-// handshake explains why TLS did not come about.
-
-// silence: connected, and nothing comes.
-
-// quickAgain is for conclude: a repetition after a silence, which tells a cold
-
-// start from a hang.
-
-// silentTLS: was it silent in the handshake, or after it, and for how long?
-
-// someSilence: some paths are answered and others are not.
-
-// slow: the answer comes, and passes, later than the load balancer waits.
-
 // hungUp: connected, and closed without a byte.
-
 func (d *desk) hungUp(v view) outcome {
 	a := v.answer()
 	if a.TLS != nil && a.TLS.ClientAuth {
@@ -85,7 +44,6 @@ func (d *desk) hungUp(v view) outcome {
 }
 
 // talks asks in another protocol's own words whether the port speaks it.
-
 func (d *desk) talks(v view, protocol string) (Finding, bool) {
 	if v.request().TLS != nil || v.request().Protocol == exchange.Bare {
 		return Finding{}, false
@@ -130,7 +88,6 @@ func (d *desk) talks(v view, protocol string) (Finding, bool) {
 }
 
 // uwsgiRequest is the same question in the protocol that uWSGI's socket speaks.
-
 func uwsgiRequest(r exchange.Request) []byte {
 	path, query, _ := cutQuery(r.Path)
 	if path == "" {
@@ -150,7 +107,6 @@ func uwsgiRequest(r exchange.Request) []byte {
 }
 
 // garbage: bytes came that are no HTTP.
-
 func (d *desk) garbage(v view) outcome {
 	a := v.answer()
 	got := a.Received
@@ -213,7 +169,6 @@ func printableText(b []byte) bool {
 }
 
 // truncated: an answer that ends early.
-
 func (d *desk) truncated(v view) outcome {
 	a := v.answer()
 	if !passed(v.o.Experiment.Probe.Judge(whole(v))) {

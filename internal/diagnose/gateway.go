@@ -56,6 +56,7 @@ func (d *desk) gatewayTimeout(v view) outcome {
 	return only(f)
 }
 
+// badGateway explains a 502.
 func (d *desk) badGateway(v view) outcome {
 	a := v.answer()
 	slow := a.Phases.Total >= waited
@@ -64,18 +65,21 @@ func (d *desk) badGateway(v view) outcome {
 		return only(seen("upstream_timeout", 0.75, fmt.Sprintf("502 here, and %s for a path that cannot exist: what is behind the front server hangs.", told(random.answer())), v, random))
 	}
 	fromApp := func(w view) bool {
-		return w.speaks() && w.name != v.name && (w.status() < 500 || w.status() == 500) && !w.frontPage()
+		return w.speaks() && w.name != v.name && w.status() <= 500 && !w.frontPage()
 	}
-	sibling := view{}
-	if !fromApp(random) && !fromApp(root) {
-		// The same location of the front server's configuration, and so the same app.
-		sibling = d.see(v.at.with(pathChange("below", below(v.request().Path))))
-	}
-	for _, w := range []view{random, root, sibling} {
-		if fromApp(w) {
-			return only(seen("upstream_bad_response", 0.92, fmt.Sprintf("Only this path gives %d: %s is answered by the app behind (%s). It is the answer that the front server cannot use.", a.Status, quoted(w.request().Path), told(w.answer())), v, w),
-				seen("upstream_down", 0.2, "This path alone may go to another server, which is down.", v))
+	// Below the path is, nearly always, the same location of the front server's
+	// configuration, and so the same app. Other paths may go to another one.
+	sibling := d.see(v.at.with(pathChange("below", below(v.request().Path))))
+	for _, w := range []view{sibling, random, root} {
+		if !fromApp(w) {
+			continue
 		}
+		if sibling.speaks() && sibling.status() >= 502 {
+			return only(seen("upstream_down", 0.85, fmt.Sprintf("%s gives %s as well, and %s is answered (%s): what stands behind this part of the site refuses the connection.", quoted(sibling.request().Path), told(sibling.answer()), quoted(w.request().Path), told(w.answer())), v, sibling, w),
+				seen("upstream_bad_response", 0.3, "Or the app behind answers in this part of the site what the front server cannot use.", v))
+		}
+		return only(seen("upstream_bad_response", 0.92, fmt.Sprintf("Only this path gives %d: %s is answered by the app behind (%s). It is the answer that the front server cannot use.", a.Status, quoted(w.request().Path), told(w.answer())), v, w),
+			seen("upstream_down", 0.2, "This path alone may go to another server, which is down.", v))
 	}
 	if slow {
 		again := d.again(v.at, 1)

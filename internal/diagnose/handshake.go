@@ -7,6 +7,7 @@ import (
 	"github.com/inservice/inservice/internal/exchange"
 )
 
+// sniTrials ask with a server name.
 func (d *desk) sniTrials(v view) []trial {
 	r := v.request()
 	if r.TLS == nil || v.at.has(fSNI) {
@@ -33,6 +34,7 @@ func (d *desk) sniTrials(v view) []trial {
 	return trials
 }
 
+// shaken reports whether the TLS handshake came to its end.
 func shaken(v view) bool {
 	a := v.answer()
 	return v.ok && a.TLS != nil && a.TLS.Version != 0 && a.Failure != exchange.TLSRefused && a.Failure != exchange.TLSVersion
@@ -55,6 +57,7 @@ func plainTrial(v view) []trial {
 	}}}
 }
 
+// handshake explains why TLS did not come about.
 func (d *desk) handshake(v view) outcome {
 	a := v.answer()
 	var alert uint8

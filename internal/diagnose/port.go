@@ -10,6 +10,7 @@ import (
 	"github.com/inservice/inservice/internal/sockets"
 )
 
+// target is the address and port asked, if the address is one.
 func (v view) target() (addr netip.Addr, port uint16, ok bool) {
 	host, p := splitAddress(v.request().Address)
 	addr, err := netip.ParseAddr(host)
@@ -17,11 +18,13 @@ func (v view) target() (addr netip.Addr, port uint16, ok bool) {
 	return addr.Unmap(), uint16(n), err == nil && err2 == nil
 }
 
+// home reports whether the target is this machine, as far as the question tells.
 func (d *desk) home(v view) bool {
 	addr, _, ok := v.target()
 	return ok && (addr.IsLoopback() || slices.Contains(d.q.Local, addr) || len(d.q.Machine.Sockets) > 0)
 }
 
+// takers are the listening sockets that a connection to the target goes to.
 func (d *desk) takers(v view) []sockets.Socket {
 	addr, port, ok := v.target()
 	if !ok {
@@ -30,6 +33,7 @@ func (d *desk) takers(v view) []sockets.Socket {
 	return d.q.Machine.Takers(port, addr)
 }
 
+// unconnected explains why there is no connection.
 func (d *desk) unconnected(v view) outcome {
 	switch a := v.answer(); a.Failure {
 	case exchange.Refused:
@@ -89,12 +93,15 @@ func (d *desk) nobodyThere(v view) outcome {
 	return only(f)
 }
 
+// wildcard6 reports whether the port is bound to all of IPv6.
 func (d *desk) wildcard6(port uint16) bool {
 	return slices.ContainsFunc(d.q.Machine.Sockets, func(s sockets.Socket) bool {
 		return s.Local.Port() == port && s.Local.Addr() == netip.IPv6Unspecified()
 	})
 }
 
+// addresses are the machine's other addresses where the same port may answer: from
+// the kernel's table, or without it the loopback ones and Local.
 func (d *desk) addresses(v view) []change {
 	addr, port, ok := v.target()
 	if !ok || !d.home(v) {
@@ -132,10 +139,12 @@ func (d *desk) addresses(v view) []change {
 	return changes
 }
 
+// notHTTP are ports of well-known services that are not asked for a page.
 var notHTTP = map[uint16]bool{21: true, 22: true, 23: true, 25: true, 53: true, 110: true, 111: true, 143: true, 389: true, 465: true, 587: true, 631: true, 636: true, 853: true, 993: true, 995: true, 1433: true, 1521: true, 2049: true, 3306: true, 5355: true, 5432: true, 5672: true, 6379: true, 11211: true, 27017: true}
 
 var notWeb = []string{"sshd", "mysqld", "mariadbd", "postgres", "redis-server", "memcached", "systemd-resolve", "dnsmasq", "rpcbind", "chronyd", "cupsd", "exim4", "master", "dropbear"}
 
+// otherPort asks the same question of the other ports that listen here.
 func (d *desk) otherPort(v view) (outcome, bool) {
 	addr, port, ok := v.target()
 	if !ok || len(d.q.Machine.Sockets) == 0 || len(v.at.changes) > 0 || v.request().Protocol == exchange.Bare {
@@ -196,6 +205,7 @@ func (d *desk) otherSource(v view) view {
 	return view{}
 }
 
+// blocked: the connect times out, or somebody on the way says no.
 func (d *desk) blocked(v view) outcome {
 	a := v.answer()
 	for _, s := range d.takers(v) {
@@ -224,6 +234,7 @@ func (d *desk) blocked(v view) outcome {
 	return only(f)
 }
 
+// closedPort is a port where the table knows no listener.
 func (d *desk) closedPort() int {
 	for _, p := range []uint16{1, 9, 4} {
 		if !slices.ContainsFunc(d.q.Machine.Sockets, func(s sockets.Socket) bool { return s.Local.Port() == p }) {

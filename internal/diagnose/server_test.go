@@ -12,6 +12,8 @@ import (
 	"github.com/inservice/inservice/internal/sockets"
 )
 
+// fault is one way to be ill. Its variants are the same illness on other servers.
+// when is a layer that answers so if a condition does not hold.
 type fault struct {
 	id       string
 	variants []func(*model) layer
@@ -32,6 +34,7 @@ func unless(ok func(ask) bool, say func(m *model, a ask) exchange.Answer) func(*
 	}
 }
 
+// plainHTTP: other layers answer for TLS, PROXY headers and the like.
 func plainHTTP(a ask) bool {
 	return a.TLS == nil && a.Proxy == "" && a.Raw == nil && a.Protocol == exchange.HTTP1
 }
@@ -64,6 +67,7 @@ func redirectTo(status int, where func(ask) string) func(*model, ask) exchange.A
 
 func httpsHere(a ask) string { return "https://" + a.host() + a.Path }
 
+// raw is a layer that sees everything.
 func raw(l func(a ask) (exchange.Answer, bool)) func(*model) layer {
 	return func(*model) layer { return l }
 }
@@ -90,6 +94,7 @@ func wantsTLS(plain exchange.Answer) func(*model) layer {
 	}
 }
 
+// handshake is a TLS server that refuses some hellos.
 func handshake(refuses func(*exchange.TLS) (exchange.Answer, bool)) func(*model) layer {
 	return func(m *model) layer {
 		return func(a ask) (exchange.Answer, bool) {
@@ -149,6 +154,7 @@ func took(d time.Duration, a exchange.Answer) exchange.Answer {
 	return a
 }
 
+// slashed: /health answers otherwise than /health/, which is the right one.
 func slashed(say func(*model, ask) exchange.Answer) func(*model) layer {
 	return func(m *model) layer {
 		m.right = "/health/"
@@ -163,6 +169,8 @@ func movedTo(path string) func(*model) layer {
 	}
 }
 
+// rationed lets so many requests of each address through; those of the first
+// were used up before.
 func rationed(status, free int) func(*model) layer {
 	return func(m *model) layer {
 		seen := map[netip.Addr]int{{}: free + 1}
@@ -225,6 +233,7 @@ func firstOnly(n int, say func(*model, ask) exchange.Answer) func(*model) layer 
 	}
 }
 
+// inTurn fails and passes by the number of the request, whatever it asks.
 func inTurn(pattern string) func(*model) layer {
 	return func(m *model) layer {
 		return func(a ask) (exchange.Answer, bool) {
@@ -236,6 +245,7 @@ func inTurn(pattern string) func(*model) layer {
 	}
 }
 
+// refuses connections but those that are let.
 func refuses(lets func(ask) bool) func(*model) layer {
 	return raw(func(a ask) (exchange.Answer, bool) {
 		if lets != nil && lets(a) {
@@ -245,6 +255,7 @@ func refuses(lets func(ask) bool) func(*model) layer {
 	})
 }
 
+// blocks the one port; others refuse.
 func blocks(how exchange.Answer) func(*model) layer {
 	return raw(func(a ask) (exchange.Answer, bool) {
 		if a.port == fmt.Sprint(port) {

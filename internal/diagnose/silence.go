@@ -9,6 +9,7 @@ import (
 	"github.com/inservice/inservice/internal/software"
 )
 
+// silence: connected, and nothing comes.
 func (d *desk) silence(v view) outcome {
 	if v.request().TLS != nil && !v.o.Pending {
 		if o, ok := d.silentTLS(v); ok {
@@ -64,10 +65,13 @@ func (d *desk) silence(v view) outcome {
 	return only(f, saturated)
 }
 
+// quickAgain is for conclude: a repetition after a silence, which tells a cold
+// start from a hang.
 func (v view) quickAgain(d *desk) bool {
 	return len(v.at.changes) == 0 && d.again(v.at, 1).passes()
 }
 
+// silentTLS: was it silent in the handshake, or after it, and for how long?
 func (d *desk) silentTLS(v view) (outcome, bool) {
 	if !shaken(v) {
 		return d.handshake(v), true
@@ -80,6 +84,7 @@ func (d *desk) silentTLS(v view) (outcome, bool) {
 	return outcome{}, false
 }
 
+// someSilence: some paths are answered and others are not.
 func (d *desk) someSilence(v, random view) outcome {
 	path := quoted(v.request().Path)
 	answered := fmt.Sprintf("%s is answered at once (%s), %s never.", quoted(random.request().Path), told(random.answer()), path)
@@ -92,6 +97,7 @@ func (d *desk) someSilence(v, random view) outcome {
 	return only(f, seen("upstream_timeout", 0.35, "It may wait for something behind it that hangs.", v), seen("no_response", 0.3, "", v))
 }
 
+// slow: the answer comes, and passes, later than the load balancer waits.
 func (d *desk) slow(v view) outcome {
 	a := v.answer()
 	f := seen("slow_response", 0.95, fmt.Sprintf("%d comes after %.1f s; the load balancer waits %.1f s.", a.Status, a.Phases.Total.Seconds(), d.timeout().Seconds()), v)

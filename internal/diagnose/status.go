@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/lbprofile"
 )
 
 // status explains an HTTP answer that does not pass.
@@ -99,6 +100,10 @@ func (d *desk) success(v view) outcome {
 		return only(f)
 	}
 	f := seen("success_code_mismatch", 0.95, fmt.Sprintf("It answers %d: a success, but not one that the load balancer takes.", a.Status), v)
+	unframed := a.BodySize > 0 && a.Get("Content-Length") == "" && a.Get("Transfer-Encoding") == ""
+	if unframed && a.Status == 200 && v.o.Experiment.Probe.Profile.BodyEnd == lbprofile.BodyAnnounced {
+		f.Evidence[0] = fmt.Sprintf("It answers %d with a body, and neither Content-Length nor chunks say where that ends: this load balancer takes no such answer.", a.Status)
+	}
 	f.Values["status"] = fmt.Sprint(a.Status)
 	if r := d.random(v); r.ok {
 		f.Decided = append(f.Decided, r.name)
@@ -180,6 +185,9 @@ func (d *desk) forbidden(v view) outcome {
 func (d *desk) lastTrials(v view) []trial {
 	trials := d.forwardedTrials(v, 2)
 	trials = append(trials, d.slashTrial(v)...)
+	if v.request().TLS != nil {
+		trials = append(trials, d.http2Trial(v)...) // spoken where it was not offered, and refused with a 4xx
+	}
 	if !v.at.has(fHost) && v.request().Protocol == exchange.HTTP1 && d.q.Site == "" {
 		trials = append(trials, trial{change{factor: fHost, label: "localhost", arg: "localhost"}, hostMeans, nil})
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/inservice/inservice/internal/exchange"
 )
 
+// hostNames are names to ask by: the site's, those that the answer itself gives
+// away, and those of the certificate.
 func (d *desk) hostNames(v view) []change {
 	var names []change
 	add := func(label, name string) {
@@ -36,6 +38,7 @@ func (d *desk) hostNames(v view) []change {
 	return names
 }
 
+// hostTrials asks by other names.
 func (d *desk) hostTrials(v view) []trial {
 	var trials []trial
 	if v.at.has(fHost) {
@@ -47,6 +50,8 @@ func (d *desk) hostTrials(v view) []trial {
 	return trials
 }
 
+// pastHost reports whether an answer to another Host came from behind what refused
+// the first one.
 func pastHost(from, to view) bool {
 	if from.status() >= 500 && (to.closed() || to.status() == 400) {
 		return true
@@ -68,6 +73,7 @@ func pastHost(from, to view) bool {
 	return true
 }
 
+// hostMeans tells which of its causes a flip by Host is.
 func hostMeans(from, to view) Finding {
 	const sure, likely = 0.95, 0.75
 	a := from.answer()
@@ -109,6 +115,7 @@ func hostMeans(from, to view) Finding {
 	return f("host_not_allowed", 0.9)
 }
 
+// methodTrials: what the checker's own method spoils.
 func (d *desk) methodTrials(v view) []trial {
 	r := v.request()
 	if v.at.has(fMethod) || r.Protocol != exchange.HTTP1 {
@@ -137,6 +144,7 @@ func (d *desk) methodTrials(v view) []trial {
 	return trials
 }
 
+// versionTrials: an old version of HTTP, or no Host.
 func (d *desk) versionTrials(v view) []trial {
 	r := v.request()
 	if r.Protocol != exchange.HTTP1 || v.at.has(fHTTP) {
@@ -166,10 +174,13 @@ func (d *desk) versionTrials(v view) []trial {
 	return trials
 }
 
+// prelude is what is worth trying first whatever the answer is, because the
+// checker is unusual.
 func (d *desk) prelude(v view) []trial {
 	return append(d.methodTrials(v), d.versionTrials(v)...)
 }
 
+// tlsTrial: the port may want TLS.
 func (d *desk) tlsTrial(v view) []trial {
 	if v.request().TLS != nil || v.at.has(fTLS) || v.request().Protocol == exchange.Bare {
 		return nil
@@ -177,11 +188,14 @@ func (d *desk) tlsTrial(v view) []trial {
 	return []trial{{change{factor: fTLS, label: "on"}, meaning("wrong_protocol_tls", 0.97), speaksTLS}}
 }
 
+// speaksTLS reports whether a TLS server was met: the handshake stood, or it was
+// refused in TLS's own words.
 func speaksTLS(_, to view) bool {
 	a := to.answer()
 	return to.ok && (a.TLS != nil && a.TLS.Version != 0 || a.Failure == exchange.TLSRefused || a.Failure == exchange.TLSVersion)
 }
 
+// proxyTrial: the port may want a PROXY header.
 func (d *desk) proxyTrial(v view) []trial {
 	if v.request().Proxy != exchange.NoProxyHeader {
 		return nil
@@ -193,6 +207,7 @@ func (d *desk) proxyTrial(v view) []trial {
 	}
 }
 
+// http2Trial: the port may speak HTTP/2 only.
 func (d *desk) http2Trial(v view) []trial {
 	if v.request().Protocol != exchange.HTTP1 {
 		return nil
@@ -200,6 +215,8 @@ func (d *desk) http2Trial(v view) []trial {
 	return []trial{{change{factor: fHTTP, label: "2"}, meaning("http2_only", 0.96), func(_, to view) bool { return to.speaks() && to.status() != 400 }}}
 }
 
+// forwarded are the fields that a load balancer adds to users' requests and not to
+// its own.
 var forwarded = []change{
 	{factor: fField, label: "X-Forwarded-For", arg: "X-Forwarded-For: 192.0.2.7"},
 	{factor: fField, label: "X-Forwarded-Proto", arg: "X-Forwarded-Proto: https"},
@@ -225,6 +242,7 @@ func (d *desk) forwardedTrials(v view, most int) []trial {
 	return trials
 }
 
+// clientTrials: rules about who asks.
 func (d *desk) clientTrials(v view) []trial {
 	if v.request().Protocol == exchange.Bare || v.at.has(fClient) {
 		return nil
@@ -238,6 +256,7 @@ func (d *desk) clientTrials(v view) []trial {
 	}
 }
 
+// sources are other addresses to ask from.
 func (d *desk) sources(v view) []change {
 	host, _ := splitAddress(v.request().Address)
 	target, err := netip.ParseAddr(strings.Trim(host, "[]"))
@@ -275,6 +294,7 @@ func (d *desk) sourceTrials(v view) []trial {
 	return trials
 }
 
+// fieldChange is a change of one field.
 func fieldChange(name, value string) change {
 	return change{factor: fField, label: name, arg: name + ": " + value}
 }

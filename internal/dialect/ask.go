@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,6 +17,14 @@ import (
 
 // fallbackTimeout is that of a dialect without a default of its own.
 const fallbackTimeout = 5 * time.Second
+
+// oldest is the version of TLS from which on every dialect offers. What a prober
+// offers is hardly ever published; Go's and OpenSSL's clients begin here today.
+// AWS's policies for connections to targets still have 1.0
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html),
+// so a target with nothing newer may pass there, and is told to be incompatible
+// here.
+const oldest = tls.VersionTLS12
 
 // uncapped is how many redirects are followed for a prober that has no limit:
 // more than any of the others, and an end to a loop.
@@ -204,10 +213,17 @@ func (p *Probe) askGRPC(t target, o Options) {
 		host = *o.Host
 	}
 	r.Fields = []exchange.Field{{Name: "Host", Value: host}}
-	for _, f := range p.Profile.Fields {
-		if !strings.EqualFold(f.Name, "Host") && calls(p.Profile) {
+	fields := p.Profile.FieldsGRPC
+	if calls(p.Profile) {
+		fields = p.Profile.Fields
+	}
+	for _, f := range fields {
+		if !strings.EqualFold(f.Name, "Host") {
 			r.Fields = append(r.Fields, exchange.Field{Name: f.Name, Value: p.filled(f.Value, t, "")})
 		}
+	}
+	if p.Profile.Client == lbprofile.ClientGo {
+		r.Pseudo = slices.Clone(pseudoGRPC)
 	}
 	for _, f := range o.Fields {
 		p.setField(f.Name, f.Value)
@@ -249,6 +265,10 @@ func (p *Probe) askHTTP(t target, o Options) {
 		r.Version = "HTTP/1.1"
 	}
 	p.setFields(t, o)
+	if r.Method == "HEAD" {
+		p.fitMethod()
+	}
+	p.fitVersion()
 	scheme := "http"
 	if t.tls() {
 		scheme = "https"
@@ -319,12 +339,14 @@ func (p Probe) filled(text string, t target, host string) string {
 	for _, f := range p.Profile.Fill {
 		text = strings.ReplaceAll(text, f.Name, f.Value)
 	}
-	return strings.NewReplacer("<address>", t.host, "<port>", t.port, "<host>", host).Replace(text)
+	left := strconv.FormatInt(p.Request.Timeout.Microseconds(), 10) + "u" // as grpc-timeout is written
+	return strings.NewReplacer("<address>", t.host, "<port>", t.port, "<host>", host, "<timeout>", left).Replace(text)
 }
 
 // handshake is how p shakes hands with t.
 func (p *Probe) handshake(t target, o Options) *exchange.TLS {
-	var h exchange.TLS
+	h := exchange.TLS{Min: oldest}
+	p.note("TLS versions: asked from 1.2 on, as clients of today do; what it offers is hardly ever published")
 	switch {
 	case p.Request.Protocol == exchange.HTTP2 || p.Request.Protocol == exchange.GRPC:
 		h.ALPN = []string{"h2"}

@@ -2,7 +2,9 @@ package dialect
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -18,7 +20,7 @@ func (p Probe) Judge(answers []exchange.Answer) Verdict {
 	if len(answers) == 0 {
 		return Verdict{Outcome: Unknown, Text: "nothing was asked"}
 	}
-	last := overdue(answers[len(answers)-1])
+	last := p.read(overdue(answers[len(answers)-1]))
 	if last.Failure == exchange.OwnFault {
 		return Verdict{Outcome: Unknown, Text: safe("the probe could not be made: " + errorText(last))}
 	}
@@ -39,6 +41,21 @@ func overdue(a exchange.Answer) exchange.Answer {
 	if a.Stage < exchange.ReadingBody {
 		a.Status, a.Text, a.Fields, a.Body, a.BodySize, a.Received = 0, "", nil, nil, 0, nil
 		a.GRPCCode, a.GRPCStatus = -1, ""
+	}
+	return a
+}
+
+// read returns an answer as this prober reads it.
+func (p Probe) read(a exchange.Answer) exchange.Answer {
+	if p.Profile.Interim && len(a.Interim) > 0 {
+		a.Status, a.Text = a.Interim[0], http.StatusText(a.Interim[0])
+	}
+	size := 0
+	for _, f := range a.Fields {
+		size += len(f.Name) + len(f.Value) + len(": \r\n")
+	}
+	if limit := p.Profile.HeadBytes; limit > 0 && size > limit && a.Failure != exchange.Malformed {
+		a.Failure, a.Stage, a.Err = exchange.HeadTooLong, exchange.ReadingHead, errors.New("its head is too long")
 	}
 	return a
 }
@@ -137,7 +154,7 @@ func endAt(a exchange.Answer) lbprofile.Event {
 // takesBroken reports whether a status line is enough for this prober, where the
 // rest of the head is broken.
 func (p Probe) takesBroken(a exchange.Answer) bool {
-	return p.Profile.FirstLine || p.Profile.Client == lbprofile.ClientCurl && a.Failure == exchange.Closed && bytes.Contains(a.Received, []byte("\n"))
+	return p.Profile.FirstLine || p.Profile.HeadCut && a.Failure == exchange.Closed && bytes.Contains(a.Received, []byte("\n"))
 }
 
 func bareEvent(a exchange.Answer, s step) lbprofile.Event {

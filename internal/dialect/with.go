@@ -62,6 +62,7 @@ func (p Probe) WithPath(path string) Probe {
 func (p Probe) WithMethod(method string) Probe {
 	p = p.clone()
 	p.Request.Method = method
+	p.fitMethod()
 	return p
 }
 
@@ -94,7 +95,61 @@ func (p Probe) WithVersion(version string) Probe {
 		}
 		r.Fields = slices.DeleteFunc(r.Fields, func(f exchange.Field) bool { return strings.EqualFold(f.Name, "Connection") })
 	}
+	p.fitVersion()
 	return p
+}
+
+// The orders in which clients write the pseudo-fields of HTTP/2: Go's, curl's and
+// grpc-go's. All three are measured, by the tests of module conformance.
+var (
+	pseudoGo   = []string{":authority", ":method", ":path", ":scheme"}
+	pseudoCurl = []string{":method", ":path", ":scheme", ":authority"}
+	pseudoGRPC = []string{":method", ":scheme", ":path", ":authority"}
+)
+
+// fitVersion writes what a client writes in one version of HTTP only: the order
+// of HTTP/2's pseudo-fields, and the version within Go's own User-Agent.
+func (p *Probe) fitVersion() {
+	r := &p.Request
+	was, is := "Go-http-client/2.0", "Go-http-client/1.1"
+	r.Pseudo = nil
+	if r.Protocol == exchange.HTTP2 {
+		was, is = is, was
+		switch p.Profile.Client {
+		case lbprofile.ClientGo:
+			r.Pseudo = slices.Clone(pseudoGo)
+		case lbprofile.ClientCurl:
+			r.Pseudo = slices.Clone(pseudoCurl)
+		}
+	}
+	at := slices.IndexFunc(r.Fields, func(f exchange.Field) bool { return strings.EqualFold(f.Name, "User-Agent") && f.Value == was })
+	if at < 0 {
+		return
+	}
+	agent := exchange.Field{Name: r.Fields[at].Name, Value: is}
+	rest := slices.Delete(r.Fields, at, at+1)
+	if r.Protocol == exchange.HTTP2 { // what the client adds by itself comes last, this at the very end
+		r.Fields = append(rest, agent)
+		return
+	}
+	r.Fields = slices.Insert(rest, goPlace(rest, agent.Name), agent)
+}
+
+// fitMethod leaves out of a HEAD what Go's client adds to any other request by
+// itself: the wish for a compressed body.
+func (p *Probe) fitMethod() {
+	const name, value = "Accept-Encoding", "gzip"
+	adds := slices.Contains(p.Profile.Fields, lbprofile.Field{Name: name, Value: value})
+	if p.Profile.Client != lbprofile.ClientGo || !adds {
+		return
+	}
+	at := slices.IndexFunc(p.Request.Fields, func(f exchange.Field) bool { return strings.EqualFold(f.Name, name) })
+	switch {
+	case p.Request.Method != "HEAD" && at < 0:
+		p.setField(name, value)
+	case p.Request.Method == "HEAD" && at >= 0 && p.Request.Fields[at].Value == value:
+		p.setField(name, "")
+	}
 }
 
 // WithTLS asks over TLS, as the dialect shakes hands, or without.

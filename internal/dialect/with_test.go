@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -114,6 +115,7 @@ func TestWith(t *testing.T) {
 		}},
 		{"HTTP/2, over TLS", "gatus", secure, derivations["HTTP/2"], func(p *Probe) {
 			p.Request.Protocol, p.Request.Version, p.Request.TLS.ALPN = exchange.HTTP2, "", []string{"h2"}
+			p.Request.Pseudo = pseudoGo
 		}},
 		{"and back", "alb", secure, func(p Probe) Probe { return p.WithVersion("2").WithVersion("1.1") }, func(p *Probe) {
 			p.Request.TLS.ALPN = []string{}
@@ -121,13 +123,13 @@ func TestWith(t *testing.T) {
 		}},
 		{"a version that is none", "alb", plain, derivations["HTTP/9"], func(*Probe) {}},
 		{"no version of TCP", "nlb-tcp", plain, derivations["HTTP/2"], func(*Probe) {}},
-		{"TLS", "alb", plain, derivations["TLS"], func(p *Probe) { p.Request.TLS, p.URL = &exchange.TLS{}, "https://10.0.0.5:8080/health" }},
+		{"TLS", "alb", plain, derivations["TLS"], func(p *Probe) { p.Request.TLS, p.URL = &exchange.TLS{Min: tls.VersionTLS12}, "https://10.0.0.5:8080/health" }},
 		{"TLS with that prober's name", "generic", "http://app:80/", derivations["TLS"], func(p *Probe) {
-			p.Request.TLS, p.URL = &exchange.TLS{ServerName: "app"}, "https://app:80/"
+			p.Request.TLS, p.URL = &exchange.TLS{ServerName: "app", Min: tls.VersionTLS12}, "https://app:80/"
 		}},
 		{"TLS where there is TLS", "alb", secure, derivations["TLS"], func(*Probe) {}},
 		{"plain", "alb", secure, derivations["plain"], func(p *Probe) { p.Request.TLS, p.URL = nil, "http://10.0.0.5:443/health" }},
-		{"TLS of TCP", "elb", "tcp://10.0.0.5:1", derivations["TLS"], func(p *Probe) { p.Request.TLS, p.URL = &exchange.TLS{}, "tls://10.0.0.5:1" }},
+		{"TLS of TCP", "elb", "tcp://10.0.0.5:1", derivations["TLS"], func(p *Probe) { p.Request.TLS, p.URL = &exchange.TLS{Min: tls.VersionTLS12}, "tls://10.0.0.5:1" }},
 		{"SNI", "alb", secure, derivations["SNI"], func(p *Probe) { p.Request.TLS.ServerName = "site.example" }},
 		{"SNI without TLS", "alb", plain, derivations["SNI"], func(*Probe) {}},
 		{"address", "alb", plain, derivations["address"], func(p *Probe) { p.Request.Address = "192.0.2.1:81" }},

@@ -68,8 +68,8 @@ type TLS struct {
 	Certificates []tls.Certificate
 
 	// Min and Max are versions, as crypto/tls has them. Zero: from TLS 1.0 on, up
-	// to the newest. If one of them names a version below TLS 1.2, the old ciphers
-	// are offered too that crypto/tls leaves out by itself.
+	// to the newest. Ciphers are those of OpenSSL's clients, key exchange by RSA
+	// among them; if Min or Max names a version below TLS 1.2, RC4 and 3DES too.
 	Min, Max uint16
 
 	// Unchecked leaves TLSState.VerifyError empty, for askers by the second that
@@ -94,6 +94,11 @@ type Request struct {
 	Body     []byte  // sent after the head; the Fields must announce it; over HTTP/2 at most 65535 bytes
 	Raw      []byte  // HTTP/1: sent as they are in place of all of the above, if not nil (a captured request)
 	Service  string  // GRPC: the service asked for, with Path grpc.health.v1.Health/Check
+
+	// Pseudo is the order of HTTP/2's pseudo-fields (":method" and so on), which
+	// clients differ in. Those that it leaves out follow in the order :method,
+	// :scheme, :authority, :path.
+	Pseudo []string
 
 	// Timeout bounds the whole exchange. Zero means 5 s. ConnectTimeout, if not
 	// zero, bounds connecting by itself.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,6 +72,13 @@ func (r *Request) fields2() ([]hpack.HeaderField, []byte) {
 		}
 	}
 	fields = append(fields, hpack.HeaderField{Name: ":path", Value: cmp.Or(r.Path, "/")})
+	place := func(f hpack.HeaderField) int {
+		if at := slices.Index(r.Pseudo, f.Name); at >= 0 {
+			return at
+		}
+		return len(r.Pseudo)
+	}
+	slices.SortStableFunc(fields, func(a, b hpack.HeaderField) int { return place(a) - place(b) })
 	for _, f := range r.Fields {
 		if !strings.EqualFold(f.Name, "Host") {
 			fields = append(fields, hpack.HeaderField{Name: strings.ToLower(f.Name), Value: f.Value})

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,11 +56,7 @@ func (t *talk) config(state *TLSState) *tls.Config {
 			return new(tls.Certificate), nil
 		},
 	}
-	if isOld(ask.Min) || isOld(ask.Max) {
-		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-			c.CipherSuites = append(c.CipherSuites, suite.ID)
-		}
-	}
+	c.CipherSuites = suites(isOld(ask.Min) || isOld(ask.Max))
 	if ask.Verify {
 		c.VerifyConnection = func(shaken tls.ConnectionState) error {
 			state.Peer = shaken.PeerCertificates
@@ -81,6 +78,20 @@ func (t *talk) checkPeer() {
 	}
 	t.checked = true
 	state.VerifyError = verify(state.Peer, t.verifyName(), t.ask.TLS.Roots)
+}
+
+// suites are the ciphers offered up to TLS 1.2: with old, all there are, else those
+// that OpenSSL's clients offer today. Key exchange by RSA is among both, though Go
+// leaves it out by itself: load balancers still have it
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html).
+func suites(old bool) []uint16 {
+	var offered []uint16
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if old || !strings.Contains(suite.Name, "_RC4_") && !strings.Contains(suite.Name, "_3DES_") {
+			offered = append(offered, suite.ID)
+		}
+	}
+	return offered
 }
 
 func isOld(version uint16) bool { return version != 0 && version < tls.VersionTLS12 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -183,6 +184,10 @@ func TestVersions(t *testing.T) {
 	weak := server(func(c *tls.Config) {
 		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA}
 	})
+	rsaOnly := server(func(c *tls.Config) {
+		c.Certificates = []tls.Certificate{selfSignedRSA(t)}
+		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	})
 	modern := server(func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })
 	tests := []struct {
 		name    string
@@ -196,6 +201,7 @@ func TestVersions(t *testing.T) {
 		{"old server, modern client", old, exchange.TLS{Min: tls.VersionTLS12}, exchange.TLSVersion, 0, 70},
 		{"weak cipher", weak, exchange.TLS{}, exchange.TLSRefused, 0, 40},
 		{"weak cipher, old client", weak, exchange.TLS{Min: tls.VersionTLS10}, exchange.None, tls.VersionTLS12, 0},
+		{"key exchange by RSA", rsaOnly, exchange.TLS{Min: tls.VersionTLS12}, exchange.None, tls.VersionTLS12, 0},
 		{"modern server, old client", modern, exchange.TLS{Max: tls.VersionTLS11}, exchange.TLSVersion, 0, 70},
 		{"bounded above", old, exchange.TLS{Max: tls.VersionTLS10}, exchange.None, tls.VersionTLS10, 0},
 	}
@@ -214,6 +220,24 @@ func TestVersions(t *testing.T) {
 		a := exchange.Do(t.Context(), askTLS(listen(t, says(hello)), exchange.TLS{}))
 		expect(t, a, exchange.TLSVersion, exchange.Handshaking)
 	})
+}
+
+// selfSignedRSA is a certificate that keys can be exchanged with.
+func selfSignedRSA(t testing.TB) tls.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), DNSNames: []string{"x"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // TestAlerts: each alert there may be is told by its number.

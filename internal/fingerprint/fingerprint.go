@@ -94,7 +94,7 @@ func Recognise(r Request, own func(netip.Addr) bool) Guess {
 	s := sketchOf(&r)
 	v := judge(&r, &s, own)
 	if v.name == "" {
-		return among(&s)
+		return among(&r, &s)
 	}
 	return Guess{Name: v.name, Confidence: v.confidence, Evidence: evidence(&r, &s, v)}
 }

@@ -60,10 +60,10 @@ func RecogniseSilence(r Request) Guess {
 
 // among is who may have sent a request whose User-Agent is that of a library, and
 // so proves nothing: those who are known to use it.
-func among(s *sketch) Guess {
+func among(r *Request, s *sketch) Guess {
 	var g Guess
 	for i := range profiles {
-		if p := &profiles[i]; s.hasAgent && s.agent == nil && len(p.Agents) == 0 && p.UserAgent != "" && p.UserAgent == s.userAgent {
+		if p := &profiles[i]; s.hasAgent && s.agent == nil && (len(p.Agents) == 0 || isGRPC(r)) && ofLibrary(libraryAgent(p, r), s.userAgent) {
 			g.Among = append(g.Among, p.Name)
 		}
 	}
@@ -72,6 +72,33 @@ func among(s *sketch) Guess {
 		g.Evidence = []string{"User-Agent " + quote(s.userAgent) + " is that of a library: these are known to use it, and so do many others"}
 	}
 	return g
+}
+
+// libraryAgent is the User-Agent that p has from the library by which it asks, for
+// requests like r.
+func libraryAgent(p *lbprofile.Profile, r *Request) string {
+	switch {
+	case isGRPC(r):
+		for _, f := range p.FieldsGRPC {
+			if is(f.Name, "User-Agent") {
+				return f.Value
+			}
+		}
+		return ""
+	case strings.HasPrefix(r.Proto, "HTTP/2") && p.UserAgent == "Go-http-client/1.1":
+		return "Go-http-client/2.0"
+	}
+	return p.UserAgent
+}
+
+// ofLibrary reports whether a User-Agent is that of a library, whose version may
+// be anything.
+func ofLibrary(library, userAgent string) bool {
+	name, _, varies := strings.Cut(library, "<")
+	if varies {
+		return name != "" && strings.HasPrefix(userAgent, name)
+	}
+	return library != "" && userAgent == library
 }
 
 // named keeps of names those that have a profile; a name whose protocol variant

@@ -108,7 +108,7 @@ func TestGRPCProbes(t *testing.T) {
 		"Envoy":         {call(health, "Envoy/HC"), "envoy", Claim},
 		"HTTP/2's own fields are no more than it sends": {Request{Method: "GET", Target: "/", Proto: "HTTP/2.0", Peer: peer, Ordered: true,
 			Fields: []Field{{":method", "GET"}, {":path", "/"}, {"x-haproxy-server-state", "UP"}}}, "haproxy", Likely},
-		"grpc-go":  {call(health, "grpc-go/1.85.0"), "", None},
+		"grpc-go":  {call(health, "grpc-go/1.85.0"), "", Claim}, // one of several; see TestLibraries
 		"HTTP/1.1": {func() Request { r := call(health, "kube-probe/1.31"); r.Proto = "HTTP/1.1"; return r }(), "kubelet", Claim},
 	} {
 		if got := Recognise(test.request, nil); got.Name != test.want || got.Confidence != test.how {
@@ -119,6 +119,17 @@ func TestGRPCProbes(t *testing.T) {
 
 // TestLibraries: a User-Agent that many share names nobody, but some.
 func TestLibraries(t *testing.T) {
+	for head, among := range map[string][]string{
+		"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\n\r\n":                                                   {"docker"},
+		"GET / HTTP/2.0\r\nhost: a\r\nuser-agent: Go-http-client/2.0\r\n\r\n":                                                           {"traefik", "caddy"},
+		"POST /grpc.health.v1.Health/Check HTTP/2.0\r\nhost: a\r\ncontent-type: application/grpc\r\nuser-agent: grpc-go/1.85.0\r\n\r\n": {"traefik", "consul", "blackbox"},
+		"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: curly/1\r\n\r\n":                                                                      nil,
+	} {
+		got := Recognise(ParseHead([]byte(head), peer), nil)
+		if got.Name != "" || !slices.Equal(got.Among, among) {
+			t.Errorf("%q: %+v, want one of %q", head, got, among)
+		}
+	}
 	got := Recognise(ParseHead([]byte("GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n\r\n"), peer), nil)
 	if got.Name != "" || got.Confidence != Claim || !slices.Contains(got.Among, "caddy") || !slices.Contains(got.Among, "traefik") || slices.Contains(got.Among, "kubelet") {
 		t.Errorf("%+v", got)

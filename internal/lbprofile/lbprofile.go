@@ -49,6 +49,7 @@ type Profile struct {
 	Host       Host           // what the Host field says
 	Fields     []Field        // of an HTTP probe, Host included, in the order and case they are sent if Exact
 	Fields11   []Field        // in place of Fields over HTTP/1.1, if Version is older
+	FieldsGRPC []Field        // of a gRPC probe, of a prober that makes HTTP probes too
 	Exact      bool           // Fields is all it sends, in this order and case
 	UserAgent  string         // the User-Agent it sends
 	Fill       []Field        // what stands in for a part of Fields that varies: <version>, <id>
@@ -64,6 +65,9 @@ type Profile struct {
 	Redirects Redirects // what a 3xx means
 	MaxHops   int       // redirects it follows at most; 0: no limit is known, or none are followed
 	FirstLine bool      // it judges by the first line of the answer alone
+	Interim   bool      // it takes an interim answer (1xx) for the answer
+	HeadCut   bool      // a head that breaks off is taken as far as it came
+	HeadBytes int       // of an answer's head; a longer one fails. 0: no limit below 64 KiB is known
 	Body      BodyRule  // how it compares the body, if it is told what the body must hold
 	BodyBytes int       // of the body's beginning, that it looks at; 0: no limit is known
 	BodyEnd   BodyEnd   // what it makes of a body that breaks off

@@ -103,6 +103,11 @@ var sources = map[string]string{
 	"GA2": "github.com/TwiN/gatus README.md",
 	"U1":  "UptimeRobot's help centre, advanced settings",
 
+	"kubelet":  "Kubernetes 1.31.0's own code, pointed at a listener (module conformance)",
+	"consul":   "Consul 1.20.6's own code, pointed at a listener (module conformance)",
+	"traefik":  "Traefik 3.7.13's own code, pointed at a listener (module conformance)",
+	"blackbox": "blackbox_exporter 0.28.0's own code, pointed at a listener (module conformance)",
+	"real":     "Debian 12's HAProxy 2.6.12, Varnish 7.1.1, Apache 2.4.71, Caddy 2.6.2 and curl 7.88.1, pointed at a listener (module conformance)",
 	"go":       "Go 1.26's net/http client with those settings, pointed at a listener",
 	"measured": "HAProxy 2.6.12 of Debian 12, pointed at a listener (internal/fingerprint/testdata/README.md)",
 	"curl":     "curl 7.88.1 of Debian 12, pointed at a listener",

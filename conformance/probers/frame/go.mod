@@ -1,0 +1,3 @@
+module github.com/inservice/inservice/conformance/probers/frame
+
+go 1.26.0
