@@ -46,8 +46,9 @@ port. On every ADDR it takes HTTP/1, HTTP/2 (also by prior knowledge), gRPC,
 TLS (with a throw-away certificate for the name that was asked for), a PROXY
 protocol header in front, connections on which nothing is said, and garbage.
 
-Everybody is answered 200 "ok", so that a balancer goes green while you watch, or
-what you say. A sequence is counted for each sender by itself:
+Everybody is answered 200 "ok", so that a balancer goes green while you watch (and
+may send visitors: --status 503 keeps them away), or what you say. A sequence is
+counted for each sender by itself:
 
   --answer 200x5,500x2    five times 200, twice 500, and again
   --answer 500x3,200      three times 500, then 200 for good

@@ -174,6 +174,23 @@ alb claim /2   10.0.0.0  :80  GET /up  30s ±1ms  0      1m    gave up 5s
 	}
 }
 
+// TestListenScreenTellsOfMore: what does not fit on the page is told of.
+func TestListenScreenTellsOfMore(t *testing.T) {
+	all, p := manySenders(30), page{width: 100, height: 12}
+	v := &listenScreen{}
+	for chosen, want := range map[int]string{0: "1 to 7 of 30 ", 29: "24 to 30 of 30 "} {
+		v.chosen = chosen
+		lines := v.draw(all, inspect.Stats{}, p, time.Now())
+		if got := lines[len(lines)-1]; !strings.HasPrefix(got, want) {
+			t.Errorf("the last line is %q, want %q first", got, want)
+		}
+	}
+	whole := v.draw(all[:7], inspect.Stats{}, p, time.Now())
+	if got := whole[len(whole)-1]; !strings.HasPrefix(got, "0 arrivals") {
+		t.Errorf("all fit, and the last line is %q", got)
+	}
+}
+
 // TestListenKeys: the cursor stays on the list and in sight, whatever is pressed.
 func TestListenKeys(t *testing.T) {
 	all := manySenders(30)

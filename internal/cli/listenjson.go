@@ -28,6 +28,7 @@ type arrivalJSON struct {
 	Bytes      string       `json:"bytes"` // base64
 	More       bool         `json:"more"`
 	Ending     string       `json:"ending,omitempty"`
+	Speaks     string       `json:"speaks,omitempty"`
 
 	Request  *requestJSON           `json:"request,omitempty"`
 	Proxy    *inspect.RecordedProxy `json:"proxy,omitempty"`
@@ -90,7 +91,7 @@ func arrivalJSONOf(a *inspect.Arrival) arrivalJSON {
 	r := a.Recording()
 	j := arrivalJSON{
 		Number: a.Number, Time: r.Time, Listener: a.Listener, Peer: peerWords(a.Peer), Connection: a.Connection, Nth: a.Nth,
-		Kind: a.Kind, Bytes: base64.StdEncoding.EncodeToString(a.Bytes), More: a.More, Ending: a.Ending,
+		Kind: a.Kind, Bytes: base64.StdEncoding.EncodeToString(a.Bytes), More: a.More, Ending: a.Ending, Speaks: a.Speaks,
 		Proxy: r.Proxy, TLS: r.TLS, Refusals: []refusalJSON{},
 		Sender: senderJSON{
 			Name: a.Guess.Name, Confidence: a.Guess.Confidence.String(), Evidence: a.Guess.Evidence, Among: a.Guess.Among,

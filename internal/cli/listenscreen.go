@@ -179,17 +179,26 @@ func (v *listenScreen) draw(senders []inspect.Sender, stats inspect.Stats, p pag
 	if len(senders) == 0 {
 		lines = append(lines, "nobody yet")
 	}
-	foot := fmt.Sprintf("%d arrivals, %d connections, %d open", stats.Arrivals, stats.Connections, stats.Open)
-	if stats.TurnedAway > 0 {
-		foot += fmt.Sprintf(", %d turned away", stats.TurnedAway)
-	}
-	if stats.Forgotten > 0 {
-		foot += fmt.Sprintf(", %d senders forgotten", stats.Forgotten)
-	}
+	foot := counts(stats)
 	if p.height > 0 {
 		foot += "   enter: all about one   q: quit"
 	}
+	if shownRows := len(visibleRows) - 1; shownRows < len(senders) {
+		foot = fmt.Sprintf("%d to %d of %d   ", first+1, first+shownRows, len(senders)) + foot
+	}
 	return append(lines, "", id.paint(dim, cut(foot, width)))
+}
+
+// counts tells what happened on the connections.
+func counts(stats inspect.Stats) string {
+	s := fmt.Sprintf("%d arrivals, %d connections, %d open", stats.Arrivals, stats.Connections, stats.Open)
+	if stats.TurnedAway > 0 {
+		s += fmt.Sprintf(", %d turned away", stats.TurnedAway)
+	}
+	if stats.Forgotten > 0 {
+		s += fmt.Sprintf(", %d senders forgotten", stats.Forgotten)
+	}
+	return s
 }
 
 // table returns a head and a row for each sender, of at most width cells.

@@ -11,6 +11,7 @@ import (
 	"github.com/inservice/inservice/internal/fingerprint"
 	"github.com/inservice/inservice/internal/inspect"
 	"github.com/inservice/inservice/internal/lbprofile"
+	"github.com/inservice/inservice/internal/refusal"
 	"github.com/inservice/inservice/internal/visible"
 )
 
@@ -170,11 +171,16 @@ func details(a *inspect.Arrival, width int) []string {
 	if a.Nodes > 1 {
 		add("nodes:    %d addresses ask the same", a.Nodes)
 	}
-	if len(a.Refusals) == 0 {
-		return lines
+	return append(lines, refusalLines(a.Refusals, width)...)
+}
+
+// refusalLines tells which rules would refuse an arrival; nothing if none would.
+func refusalLines(refusals []refusal.Refusal, width int) []string {
+	if len(refusals) == 0 {
+		return nil
 	}
-	add("Refused by these rules, where they are in force:")
-	for _, r := range a.Refusals {
+	lines := wrapped("Refused by these rules, where they are in force:", width)
+	for _, r := range refusals {
 		words := r.Server
 		if !r.Always {
 			words += ", " + r.Setting
@@ -185,7 +191,7 @@ func details(a *inspect.Arrival, width int) []string {
 		} else {
 			words += "; " + r.Why
 		}
-		add("- %s", words)
+		lines = append(lines, wrapped("- "+words, width)...)
 		for _, line := range wrapped(r.Fix, max(width-4, 0)) {
 			lines = append(lines, "    "+line)
 		}

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ type Arrival struct {
 	// the order in which they came.
 	Request fingerprint.Request
 	Service string // of a gRPC health question
+	Speaks  string // the protocol that an Other looks like: "Redis PING"; empty: none that is known here
 
 	Ending   string        // of a Connect, Handshake or Other: how the connection ended or what was wrong, in words
 	Lasted   time.Duration // from Time until it was told
@@ -62,8 +64,8 @@ type Arrival struct {
 	SameAs int  // Number of the arrival since which it sent just the same; 0: this is new
 }
 
-// Asks says in a few words what is asked: "GET /health", "connect". It holds what
-// a stranger chose.
+// Asks says in a few words what is asked: "GET /health", "connect", "SMTP". It
+// holds what a stranger chose.
 func (a *Arrival) Asks() string {
 	switch a.Kind {
 	case Connect:
@@ -71,7 +73,7 @@ func (a *Arrival) Asks() string {
 	case Handshake:
 		return "TLS handshake"
 	case Other:
-		return "other bytes"
+		return cmp.Or(a.Speaks, "other bytes")
 	case HTTP09, HTTP1, HTTP2, GRPC:
 	}
 	return a.Request.Method + " " + a.Request.Target

@@ -11,15 +11,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/inservice/inservice/internal/fingerprint"
 )
 
 // TestConnectionsAreBounded: of 2000 that come at once, so many are held; the rest
 // are closed, and there is room again afterwards.
 func TestConnectionsAreBounded(t *testing.T) {
 	const come, held = 2000, 64
-	r := start(t, Options{Limits: Limits{Connections: held}})
+	r := start(t, Options{Limits: Limits{Connections: held, PerPeer: held}})
 	first := r.dial()
 	if _, err := io.WriteString(first, "GET /first HTTP/1.1\r\n"); err != nil {
 		t.Fatal(err)
@@ -59,6 +62,59 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	r.awaitStats(func(s Stats) bool { return s.Open == 0 })
 	r.say("GET / HTTP/1.0\r\n\r\n")
+}
+
+// TestOnePeerLeavesRoom: a peer that takes all that it gets does not shut out
+// another, and gets a place again when it gives one back.
+func TestOnePeerLeavesRoom(t *testing.T) {
+	r := start(t, Options{Limits: Limits{Connections: 16}})
+	var open []net.Conn
+	for range 40 {
+		open = append(open, r.dial())
+	}
+	r.awaitStats(func(s Stats) bool { return s.Connections == 40 })
+	if s := r.server.Stats(); s.Open != 4 || s.TurnedAway != 36 {
+		t.Errorf("%+v, want a quarter of 16 open", s)
+	}
+	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	c, err := other.DialContext(t.Context(), "tcp", r.address)
+	if err != nil {
+		t.Skip("this system has no second loopback address: ", err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("the other peer got %q, %v", answer, err)
+	}
+	_ = open[0].Close()
+	r.awaitStats(func(s Stats) bool { return s.Open == 3 })
+	r.say("GET / HTTP/1.0\r\n\r\n")
+	for _, c := range open {
+		_ = c.Close()
+	}
+	r.awaitStats(func(s Stats) bool { return s.Open == 0 })
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	if len(r.server.open) != 0 {
+		t.Errorf("peers without a connection are kept: %v", r.server.open)
+	}
+}
+
+func TestNeighbours(t *testing.T) {
+	for addr, want := range map[string]string{
+		"10.0.0.1":        "10.0.0.1/32",
+		"2001:db8::1:2:3": "2001:db8::/64",
+		"fe80::1%eth0":    "fe80::/64",
+	} {
+		if got := neighbours(netip.MustParseAddr(addr)).String(); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+	if got := neighbours(netip.Addr{}); got.IsValid() {
+		t.Errorf("no address: %v", got)
+	}
 }
 
 // awaitStats waits for counts that change without an arrival.
@@ -344,4 +400,31 @@ func FuzzWire(f *testing.F) {
 			t.Fatalf("%q is shown as %q, which is %q, %v", b, all, back, err)
 		}
 	})
+}
+
+// TestPaceOfSlowQuestions: a question that took long is told after those that came
+// later, and its sender's pace is that of the beginnings all the same.
+func TestPaceOfSlowQuestions(t *testing.T) {
+	s := newSenders(Limits{Arrivals: 4}.filled())
+	var got Pace
+	for _, at := range []int{1, 20, 30, 10, 40, 60, 50} {
+		a := made(at, 1, "/", 1)
+		s.add(a, nil)
+		got = a.Pace
+	}
+	if want := (Pace{Interval: 10 * time.Second, Seen: 3}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestFieldsAreCounted: HTTP/2 can say many fields in few bytes; keeping them takes
+// room all the same.
+func TestFieldsAreCounted(t *testing.T) {
+	few, many := made(1, 1, "/", 10), made(2, 1, "/", 10)
+	for range 400 {
+		many.Request.Fields = append(many.Request.Fields, fingerprint.Field{Name: "a", Value: "b"})
+	}
+	if more, least := cost(many)-cost(few), 400*int(unsafe.Sizeof(fingerprint.Field{})); more < least {
+		t.Errorf("400 fields are taken for %d bytes, and take %d at least", more, least)
+	}
 }

@@ -58,7 +58,7 @@ func (c *call) serve(ctx context.Context) {
 	c.proxy = proxy
 	if proxy != nil {
 		if proxy.Wrong != "" || err != nil {
-			c.other(proxy.Bytes, "the PROXY header is wrong: "+proxy.Wrong)
+			c.other(proxy.Bytes, "the PROXY header is wrong: "+proxy.Wrong, nil)
 			return
 		}
 		if !c.awaitFirst() {
@@ -145,8 +145,10 @@ func ending(err error) string {
 }
 
 // deadline bounds all reading by d from now, and by the connection's life.
-func (c *call) deadline(d time.Duration) {
-	at := time.Now().Add(d)
+func (c *call) deadline(d time.Duration) { c.until(time.Now().Add(d)) }
+
+// until bounds all reading by at, and by the connection's life.
+func (c *call) until(at time.Time) {
 	if at.After(c.ends) {
 		at = c.ends
 	}
@@ -207,42 +209,6 @@ func frontOf(a *Arrival) fingerprint.Front {
 		f.TLS, f.ServerName, f.ALPN = true, a.TLS.ServerName, len(a.TLS.ALPN) > 0
 	}
 	return f
-}
-
-// readOther tells of bytes that are no question: those in already, and what else
-// comes in a while.
-func (c *call) readOther(already []byte, wrong string) {
-	bound := c.server.limits.Bytes + 1
-	all := already
-	var err error
-	c.deadline(c.server.limits.Head)
-	for len(all) < bound && err == nil {
-		if len(all) > 0 && c.r.Buffered() == 0 {
-			c.deadline(quiet)
-		}
-		if _, err = c.r.Peek(1); err == nil {
-			next, _ := c.r.Peek(min(c.r.Buffered(), bound-len(all)))
-			all = append(all, next...)
-			_, _ = c.r.Discard(len(next))
-		}
-	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		wrong += "; " + ending(err)
-	}
-	c.other(all, wrong)
-}
-
-// quiet is how long nothing more must come for bytes to be taken as whole, where
-// nothing else tells.
-const quiet = 500 * time.Millisecond
-
-// other tells of bytes that are no question.
-func (c *call) other(all []byte, wrong string) {
-	a := c.arrival(Other, c.began)
-	a.setBytes(all, c.server.limits.Bytes)
-	a.Ending = wrong
-	c.tell(a)
-	c.linger()
 }
 
 // setBytes keeps at most bound bytes of all.

@@ -201,3 +201,12 @@ func TestHAR(t *testing.T) {
 		t.Errorf("a full file: %v", err)
 	}
 }
+
+// TestRecordingOfSilence: bytes are base64 in every recording, and of none it is
+// empty: a reader need not know null.
+func TestRecordingOfSilence(t *testing.T) {
+	line, err := MarshalLine((&Arrival{Kind: Connect}).Recording())
+	if err != nil || !strings.Contains(string(line), `"bytes":""`) {
+		t.Errorf("%s, %v", line, err)
+	}
+}

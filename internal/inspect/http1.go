@@ -47,11 +47,11 @@ func (c *call) serveHTTP1(ctx context.Context) {
 		switch {
 		case kind == Other && q.err == nil:
 			c.began = at
-			c.readOther(q.raw, otherWords(q.raw))
+			c.readOther(q.raw, "")
 			return
 		case kind == Other:
 			c.began = at
-			c.other(q.raw, otherWords(q.raw)+"; "+ending(q.err))
+			c.other(q.raw, "", q.err)
 			return
 		case kind == HTTP1 && q.err == nil:
 			c.readBody(q)
@@ -299,27 +299,6 @@ func (c *call) readChunks(q *question) error {
 		trailers += len(line)
 	}
 	return errHugeBody
-}
-
-// otherWords says what bytes that are no question look like.
-func otherWords(b []byte) string {
-	for _, known := range []struct{ begins, words string }{
-		{"\x16\x03", "it looks like a TLS hello, and TLS is switched off here"},
-		{"\x80", "it looks like a hello of SSL 2"},
-		{"SSH-", "it looks like SSH"},
-		{"PING\r\n", "it looks like a Redis PING"},
-		{"*1\r\n$4\r\n", "it looks like a Redis command"},
-		{"EHLO ", "it looks like SMTP"},
-		{"HELO ", "it looks like SMTP"},
-		{"\x00\x00\x00\x08\x04\xd2\x16\x2f", "it looks like PostgreSQL's question for TLS"},
-		{"\x00\x00\x00", "it looks like a PostgreSQL client"},
-		{"PRI ", "it looks like HTTP/2, but its preface is wrong"},
-	} {
-		if bytes.HasPrefix(b, []byte(known.begins)) {
-			return known.words
-		}
-	}
-	return "it is no question that is known here"
 }
 
 // isTimeout reports whether err is that of a deadline.

@@ -179,10 +179,19 @@ func TestLingers(t *testing.T) {
 	}
 }
 
+// haproxyMySQL is what HAProxy's mysql-check says before it is greeted.
+const haproxyMySQL = "\x25\x00\x00\x01\x00\x82\x00\x00\x00\x80\x00\x01\x21\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00foo\x00\x00\x01\x00\x00\x00\x01"
+
 // TestOther: bytes that are no question are told and not answered.
 func TestOther(t *testing.T) {
 	for said, words := range map[string]string{
 		"PING\r\n":                              "it looks like a Redis PING",
+		"*1\r\n$4\r\nPING\r\n":                  "it looks like a Redis PING",
+		"*1\r\n$4\r\nQUIT\r\n":                  "it looks like a Redis command",
+		haproxyMySQL:                            "it looks like a MySQL client",
+		"\xff\xff\x00\x01" + haproxyMySQL[4:]:   "it is no question that is known here",
+		haproxyMySQL[:30]:                       "it is no question that is known here",
+		"\x25\x00\x00\x02" + haproxyMySQL[4:]:   "it is no question that is known here",
 		"EHLO x\r\n":                            "it looks like SMTP",
 		"\x1b]0;owned\a\n":                      "it is no question that is known here",
 		"GET\r\n":                               "it is no question that is known here",

@@ -21,6 +21,7 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 const (
 	maxStreams  = 32      // at one time
 	mostStreams = 10_000  // in the connection's life
+	mostIdle    = 1_000   // frames between two questions that bring no part of one
 	maxFrame    = 1 << 14 // the least that a peer must be allowed (RFC 9113, 4.2)
 	firstWindow = 65535   // RFC 9113, 6.9.2
 )
@@ -33,8 +34,10 @@ type session struct {
 	wire    kept
 	framer  *http2.Framer // reading is the call's; writing is guarded by writing
 	streams map[uint32]*stream
+	began   time.Time
 	lastID  uint32
 	met     int
+	idle    int         // frames since a question that brought no part of one
 	over    atomic.Bool // enough was answered: reading ends
 
 	writing sync.Mutex // guards writing with framer, and all below
@@ -48,7 +51,8 @@ type session struct {
 // stream is one question.
 type stream struct {
 	id     uint32
-	at     time.Time
+	at     time.Time // as its Arrival tells
+	came   time.Time // its first frame
 	fields []hpack.HeaderField
 	body   []byte // at most Limits.Bytes
 	size   int    // of the body so far
@@ -77,7 +81,7 @@ func (k *kept) Read(p []byte) (int, error) {
 // serveHTTP2 holds an HTTP/2 connection to its end.
 func (c *call) serveHTTP2(ctx context.Context) {
 	s := &session{
-		call: c, wire: kept{from: c.r, bound: c.server.limits.Bytes}, streams: map[uint32]*stream{},
+		call: c, began: time.Now(), wire: kept{from: c.r, bound: c.server.limits.Bytes}, streams: map[uint32]*stream{},
 		window: firstWindow, initial: firstWindow, changed: make(chan struct{}),
 	}
 	s.encoder = hpack.NewEncoder(&s.head)
@@ -93,6 +97,7 @@ func (c *call) serveHTTP2(ctx context.Context) {
 	if len(s.streams) == 0 && c.nth == 0 || s.unfinished() {
 		a := c.arrival(Other, c.began)
 		a.setBytes(s.wire.bytes, s.wire.bound)
+		a.Speaks = "HTTP/2"
 		a.Ending = "it is HTTP/2 without a whole request; " + endingHTTP2(err)
 		c.tell(a)
 	}
@@ -143,11 +148,7 @@ func (s *session) read(ctx context.Context, answering *sync.WaitGroup) error {
 		return err
 	}
 	for {
-		limit := s.call.server.limits.Idle
-		if s.unfinished() || s.met == 0 {
-			limit = s.call.server.limits.Head
-		}
-		s.call.deadline(limit)
+		s.call.until(s.patience())
 		if s.over.Load() {
 			return nil
 		}
@@ -155,7 +156,9 @@ func (s *session) read(ctx context.Context, answering *sync.WaitGroup) error {
 		if broken, ok := errors.AsType[http2.StreamError](err); ok {
 			s.reset(broken.StreamID, broken.Code)
 			if _, begun := s.streams[broken.StreamID]; !begun {
-				s.met++
+				if s.met++; s.met > mostStreams {
+					return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+				}
 				s.tellBroken(broken)
 			}
 			s.drop(broken.StreamID)
@@ -176,17 +179,42 @@ func (s *session) read(ctx context.Context, answering *sync.WaitGroup) error {
 	}
 }
 
+// patience is until when the next frame must have come: a question that is begun
+// must be whole within Limits.Head, however many frames it comes in, and so must
+// the first.
+func (s *session) patience() time.Time {
+	limits := s.call.server.limits
+	until := time.Now().Add(limits.Idle)
+	if s.met == 0 {
+		until = s.began.Add(limits.Head)
+	}
+	for _, st := range s.streams {
+		if end := st.came.Add(limits.Head); !st.ended && end.Before(until) {
+			until = end
+		}
+	}
+	return until
+}
+
 // tellBroken tells of a request that HTTP/2 forbids.
 func (s *session) tellBroken(why http2.StreamError) {
 	a := s.call.arrival(Other, time.Now())
 	a.setBytes(bytes.Clone(s.wire.bytes), s.wire.bound)
 	s.wire.bytes = s.wire.bytes[:0]
+	a.Speaks = "HTTP/2"
 	a.Ending = "it is HTTP/2 with a request that is not allowed: " + why.Error()
 	s.call.tell(a)
 }
 
 // take takes one frame. It returns the stream whose question that made whole.
 func (s *session) take(frame http2.Frame) (*stream, error) {
+	switch head := frame.Header(); {
+	case head.Type == http2.FrameHeaders, head.Type == http2.FrameData && head.Length > 0:
+	default:
+		if s.idle++; s.idle > mostIdle {
+			return nil, http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+		}
+	}
 	switch f := frame.(type) {
 	case *http2.SettingsFrame:
 		return nil, s.settings(f)
@@ -230,7 +258,8 @@ func (s *session) headers(f *http2.MetaHeadersFrame) (*stream, error) {
 		s.reset(id, http2.ErrCodeRefusedStream)
 		return nil, nil
 	}
-	st := &stream{id: id, at: time.Now(), fields: f.Fields, ended: f.StreamEnded(), gone: make(chan struct{})}
+	now := time.Now()
+	st := &stream{id: id, at: now, came: now, fields: f.Fields, ended: f.StreamEnded(), gone: make(chan struct{})}
 	if s.call.nth == 0 && len(s.streams) == 0 {
 		st.at = s.call.began
 	}
@@ -347,6 +376,7 @@ func (s *session) write(do func() error) error {
 // question tells of a question that is whole and lets it be answered. It reports
 // false if the connection need not go on.
 func (s *session) question(ctx context.Context, st *stream, answering *sync.WaitGroup) bool {
+	s.idle = 0
 	a := s.call.arrival(HTTP2, st.at)
 	a.setBytes(bytes.Clone(s.wire.bytes), s.wire.bound)
 	s.wire.bytes = s.wire.bytes[:0]

@@ -70,6 +70,7 @@ type Options struct {
 // defaults, which are named here.
 type Limits struct {
 	Connections int           // at one time; more are closed as they come: 512
+	PerPeer     int           // of them for one address, or one /64 of IPv6: 128, and no more than a quarter of Connections
 	Bytes       int           // kept of one arrival: 16 KiB
 	Arrivals    int           // kept of one sender: 64
 	Senders     int           // kept; the one longest silent is forgotten: 1000
@@ -83,6 +84,7 @@ type Limits struct {
 // The defaults of Limits.
 const (
 	defaultConnections = 512
+	defaultShare       = 4 // a peer has one in so many of Connections
 	defaultBytes       = 16 << 10
 	defaultArrivals    = 64
 	defaultSenders     = 1000
@@ -95,6 +97,7 @@ const (
 
 func (l Limits) filled() Limits {
 	fill(&l.Connections, defaultConnections)
+	fill(&l.PerPeer, max(l.Connections/defaultShare, 1))
 	fill(&l.Bytes, defaultBytes)
 	fill(&l.Arrivals, defaultArrivals)
 	fill(&l.Senders, defaultSenders)
@@ -117,7 +120,7 @@ func fill[T comparable](field *T, value T) {
 type Stats struct {
 	Connections int // accepted, TurnedAway included
 	Open        int // now
-	TurnedAway  int // closed unseen: Limits.Connections were open
+	TurnedAway  int // closed unseen: Limits.Connections were open, or Limits.PerPeer of that peer
 	Arrivals    int // told
 	Forgotten   int // senders forgotten for newer ones
 }
@@ -138,6 +141,7 @@ type Server struct {
 	mu      sync.Mutex // guards all below
 	senders *senders
 	stats   Stats
+	open    map[netip.Prefix]int // connections of each peer, none of them zero
 }
 
 // Open binds every address of o, or none. Close frees them if Run is never called.
@@ -161,7 +165,7 @@ func Open(o Options) (*Server, error) {
 
 func newServer(o Options) *Server {
 	limits := o.Limits.filled()
-	return &Server{options: o, limits: limits, makeTLS: newCertificates(), senders: newSenders(limits)}
+	return &Server{options: o, limits: limits, makeTLS: newCertificates(), senders: newSenders(limits), open: map[netip.Prefix]int{}}
 }
 
 func (s *Server) add(l net.Listener) {
@@ -257,7 +261,8 @@ func (s *Server) accept(ctx context.Context, l net.Listener, name string, runnin
 			continue
 		}
 		pause = 5 * time.Millisecond
-		number, admitted := s.admit()
+		peer := neighbours(peerOf(conn).Addr())
+		number, admitted := s.admit(peer)
 		if !admitted {
 			_ = conn.Close()
 			continue
@@ -265,9 +270,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, name string, runnin
 		running.Go(func() {
 			c := newCall(s, conn, name, number)
 			c.serve(ctx)
-			s.mu.Lock()
-			s.stats.Open--
-			s.mu.Unlock()
+			s.release(peer)
 			if c.toldFirst && s.options.Once {
 				stop(errOnce)
 			}
@@ -275,17 +278,40 @@ func (s *Server) accept(ctx context.Context, l net.Listener, name string, runnin
 	}
 }
 
-// admit counts a connection in, if there is room for it.
-func (s *Server) admit() (number int, admitted bool) {
+// neighbours are the addresses that one peer can easily have: of IPv4 that one, of
+// IPv6 its network.
+func neighbours(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.WithZone("").Prefix(bits) // no address has no neighbours
+	return p
+}
+
+// admit counts a connection of peer in, if there is room for it: one peer must not
+// shut out the others.
+func (s *Server) admit(peer netip.Prefix) (number int, admitted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Connections++
-	if s.stats.Open >= s.limits.Connections {
+	if s.stats.Open >= s.limits.Connections || s.open[peer] >= s.limits.PerPeer {
 		s.stats.TurnedAway++
 		return 0, false
 	}
 	s.stats.Open++
+	s.open[peer]++
 	return s.stats.Connections, true
+}
+
+// release counts a connection of peer out.
+func (s *Server) release(peer netip.Prefix) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Open--
+	if s.open[peer]--; s.open[peer] == 0 {
+		delete(s.open, peer)
+	}
 }
 
 // tell numbers a, keeps it, chooses its answer and tells of it. It reports false

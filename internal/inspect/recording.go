@@ -66,7 +66,8 @@ type RecordedField struct {
 func (a *Arrival) Recording() Recording {
 	r := Recording{
 		V: RecordingVersion, Time: a.Time.UTC(), Listener: a.Listener, Peer: a.Peer, Kind: a.Kind,
-		Bytes: a.Bytes, More: a.More, Sender: a.Guess.Name,
+		Bytes: append([]byte{}, a.Bytes...), // not nil, which would be null
+		More:  a.More, Sender: a.Guess.Name,
 	}
 	if a.Guess.Confidence != fingerprint.None {
 		r.Confidence = a.Guess.Confidence.String()

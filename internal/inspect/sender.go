@@ -59,7 +59,7 @@ type sender struct {
 	number  int // in the order in which they were met
 	count   int
 	first   time.Time
-	times   []time.Time // the last ones, at most Limits.Arrivals
+	times   []time.Time // the last ones in rising order, at most Limits.Arrivals
 	arrived []*keptArrival
 	latest  Arrival
 	gaveUp  time.Duration
@@ -102,9 +102,11 @@ func (t *senders) add(a *Arrival, script Script) {
 	s.count++
 	t.order.MoveToBack(s.place)
 	if len(s.times) == t.limits.Arrivals {
-		s.times = append(s.times[:0], s.times[1:]...)
+		s.times = slices.Delete(s.times, 0, 1)
 	}
-	s.times = append(s.times, a.Time)
+	// A question that took long is told after one that began later.
+	at, _ := slices.BinarySearchFunc(s.times, a.Time, time.Time.Compare)
+	s.times = slices.Insert(s.times, at, a.Time)
 	a.Count, a.Pace, a.Nodes = s.count, paceOf(s.times), t.nodesOf(key)
 	s.latest = *a
 	t.keep(s, a)
@@ -141,8 +143,11 @@ func (t *senders) keep(s *sender, a *Arrival) {
 
 // cost is about how many bytes keeping a takes.
 func cost(a *Arrival) int {
-	const fixed = 1024
-	n := fixed + 3*len(a.Bytes) // the fields of the Request and the words about them are copies
+	const fixed, field = 1024, 48
+	n := fixed + 3*len(a.Bytes) // the words about the Request are copies
+	for _, f := range a.Request.Fields {
+		n += field + len(f.Name) + len(f.Value) // HTTP/2 says a long one in a byte, and any in few
+	}
 	if a.TLS != nil {
 		n += len(a.TLS.Bytes)
 	}
