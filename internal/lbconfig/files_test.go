@@ -88,3 +88,14 @@ func TestFiles(t *testing.T) {
 		})
 	}
 }
+
+// TestReadIsBounded: what has no end, and does not say so, is not read for ever.
+func TestReadIsBounded(t *testing.T) {
+	const endless = "/dev/zero"
+	if _, err := os.Stat(endless); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Read(endless); err == nil || !strings.Contains(err.Error(), "/dev/zero has more than 64 MiB") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -2,7 +2,6 @@ package lbconfig
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,6 +58,8 @@ func (m *manifests) ingress(doc *node) (checks []Check) {
 			m.albIngress(&c, doc, service, b)
 		case strings.HasPrefix(class, "gce") || class == "" && (has("networking.gke.io/") || m.backendConfig(service, b) != nil):
 			m.gceIngress(&c, service, b)
+		case class == "azure/application-gateway" || class == "azure-application-gateway" || class == "" && has(agicPrefix):
+			m.agicIngress(&c, notes, service, b)
 		default:
 			m.passive(&c, class, service, b)
 		}
@@ -111,79 +112,6 @@ func (m *manifests) albIngress(c *Check, doc, service *node, b backend) {
 
 func (m *manifests) seconds(n *node, otherwise int) time.Duration {
 	return time.Duration(cmp.Or(m.number(n, "seconds", 0, 86400), otherwise)) * time.Second
-}
-
-// backendConfig finds the BackendConfig that a Service names for a port.
-func (m *manifests) backendConfig(service *node, b backend) *node {
-	text := cmp.Or(service.get("metadata", "annotations", "cloud.google.com/backend-config").str(), service.get("metadata", "annotations", "beta.cloud.google.com/backend-config").str())
-	if text == "" {
-		return nil
-	}
-	var names struct {
-		Default string            `json:"default"`
-		Ports   map[string]string `json:"ports"`
-	}
-	if err := json.Unmarshal([]byte(text), &names); err != nil {
-		m.at(service.line, "cloud.google.com/backend-config is no JSON: want {\"default\": \"NAME\"} or {\"ports\": {\"PORT\": \"NAME\"}}")
-		return nil
-	}
-	port, _, _ := m.servicePort(service, b.port)
-	name := cmp.Or(names.Ports[b.port], names.Ports[port.get("name").str()], names.Ports[port.get("port").str()], names.Default)
-	for _, config := range m.backendConfigs {
-		if config.get("metadata", "name").str() == name && name != "" {
-			return config
-		}
-	}
-	return nil
-}
-
-// gceIngress is Google's: a BackendConfig says what is asked, else the readiness
-// probe of the pods does, else GET / is asked.
-func (m *manifests) gceIngress(c *Check, service *node, b backend) {
-	c.Dialect, c.Scheme, c.Path = "gcp", "http", "/"
-	c.Why = "the addresses of pods and nodes are only known in the cluster"
-	port, target, container := m.servicePort(service, b.port)
-	c.Port = target
-	var protocols map[string]string
-	if text := service.get("metadata", "annotations", "cloud.google.com/app-protocols").str(); text != "" {
-		_ = json.Unmarshal([]byte(text), &protocols) // what can't be read says nothing
-	}
-	switch strings.ToUpper(cmp.Or(protocols[port.get("name").str()], protocols[port.get("port").str()])) {
-	case "HTTPS":
-		c.Scheme = "https"
-	case "HTTP2":
-		c.Scheme, c.Version = "https", "2"
-	}
-	if probe := container.get("readinessProbe", "httpGet"); probe != nil && m.portOf(c, container, probe.get("port")) == target {
-		c.Path = cmp.Or(probe.get("path").str(), "/")
-		for _, h := range probe.get("httpHeaders").list() {
-			if strings.EqualFold(h.get("name").str(), "Host") {
-				host := h.get("value").str()
-				c.Host = &host
-			}
-		}
-		c.note("path and Host are those of the readiness probe, as Google took them when the backend was made: a later change is not seen")
-	}
-	config := m.backendConfig(service, b).get("spec", "healthCheck")
-	if config == nil {
-		return
-	}
-	c.Interval = m.seconds(config.get("checkIntervalSec"), 0)
-	c.Timeout = m.seconds(config.get("timeoutSec"), 0)
-	c.Healthy = m.number(config.get("healthyThreshold"), "healthyThreshold", 0, 1000)
-	c.Unhealthy = m.number(config.get("unhealthyThreshold"), "unhealthyThreshold", 0, 1000)
-	c.Path = cmp.Or(config.get("requestPath").str(), c.Path)
-	c.Port = cmp.Or(m.port(config.get("port"), "port"), c.Port)
-	c.Where = fmt.Sprintf("%s:%d", m.file, config.line)
-	switch kind := strings.ToUpper(config.get("type").str()); kind {
-	case "":
-	case "HTTP", "HTTPS":
-		c.Scheme, c.Version = strings.ToLower(kind), ""
-	case "HTTP2":
-		c.Scheme, c.Version = "https", "2"
-	default:
-		m.at(config.get("type").line, "type is %q: want HTTP, HTTPS or HTTP2", kind)
-	}
 }
 
 // passive is a controller that probes nobody: what counts is the readiness probe

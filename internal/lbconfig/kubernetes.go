@@ -11,11 +11,13 @@ import (
 // manifests is what the Kubernetes objects of a file say of health checks.
 type manifests struct {
 	problem
-	workloads, services, ingresses, backendConfigs []*node
+	workloads, services, ingresses, backendConfigs, policies []*node
+
+	named map[*node]bool // backendConfigs that a Service of the file names
 }
 
 func kubernetes(file string, docs []*node) ([]Check, error) {
-	m := &manifests{problem: problem{file: file}}
+	m := &manifests{problem: problem{file: file}, named: make(map[*node]bool)}
 	for _, doc := range docs {
 		m.sort(doc, 0)
 	}
@@ -23,6 +25,7 @@ func kubernetes(file string, docs []*node) ([]Check, error) {
 	for _, in := range m.ingresses {
 		checks = append(checks, m.ingress(in)...)
 	}
+	checks = append(checks, m.googleAlone()...)
 	for _, s := range m.services {
 		checks = append(checks, m.service(s)...)
 	}
@@ -46,6 +49,8 @@ func (m *manifests) sort(doc *node, depth int) {
 		m.ingresses = append(m.ingresses, doc)
 	case kind == "BackendConfig":
 		m.backendConfigs = append(m.backendConfigs, doc)
+	case kind == "HealthCheckPolicy":
+		m.policies = append(m.policies, doc)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package lbconfig reads, from a load balancer's own configuration, what it
-// probes and how: HAProxy, Kubernetes (Ingress, Service, BackendConfig, probes),
+// probes and how: HAProxy, Kubernetes (Ingress, Service, BackendConfig, HealthCheckPolicy, probes),
 // Terraform (state and plan), Docker Compose and Dockerfiles.
 //
 // It reads one file and asks nobody: no API, no environment. What a file cannot
@@ -14,6 +14,7 @@ package lbconfig
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -93,18 +94,24 @@ func Read(source string) ([]Check, error) {
 }
 
 func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err == nil && info.Size() > mostBytes {
-		err = fmt.Errorf("it has %d bytes, more than %d", info.Size(), mostBytes)
-	}
-	var data []byte
-	if err == nil {
-		data, err = os.ReadFile(name)
-	}
+	data, err := readBounded(name)
 	if err != nil {
 		return nil, fmt.Errorf("read a load balancer's configuration: %w", err)
 	}
 	return data, nil
+}
+
+// readBounded reads a file, or what a pipe brings: neither need know its size.
+func readBounded(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
+	if err == nil && len(data) > mostBytes {
+		err = fmt.Errorf("%s has more than %d MiB", name, mostBytes>>20)
+	}
+	return data, errors.Join(err, file.Close())
 }
 
 // choose picks the checks that a name stands for.
