@@ -68,7 +68,7 @@ func key(i int, lines []string) string {
 // fleeting are fields that say something else in each answer, whoever asks.
 func fleeting(name string) bool {
 	switch name {
-	case "date", "etag", "last-modified", "content-length", "x-request-id", "x-runtime", "x-varnish", "set-cookie", "keep-alive":
+	case "date", "etag", "last-modified", "content-length", "transfer-encoding", "x-request-id", "x-runtime", "x-varnish", "set-cookie", "keep-alive":
 		return true
 	}
 	return false

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,12 +104,14 @@ type Experiment struct {
 	Reason  string  `json:"reason"`
 	Status  int     `json:"status"` // 0 if there was no HTTP answer
 	Failure string  `json:"failure,omitempty"`
+	Error   string  `json:"error,omitempty"` // what Failure says in a word
 	TookMS  float64 `json:"took_ms"`
 	Exchange
 }
 
-// Exchange is what was on the wire: the first 16 KiB of each direction. Bytes
-// that are no UTF-8 are lost in the text, so then there is a second form.
+// Exchange is what was on the wire: the first 16 KiB of each direction, without
+// the values of fields for secrets such as Authorization. Bytes that are no UTF-8
+// are lost in the text, so then there is a second form.
 type Exchange struct {
 	Remote         string `json:"remote"` // address connected to; empty if there was no connection
 	Sent           string `json:"sent"`
@@ -127,46 +130,65 @@ type Phases struct {
 
 // Of makes the View of a diagnosis. Target is what the user gave.
 func Of(target, site string, p dialect.Probe, r diagnose.Report) View {
+	hide := secretsOf(r.Observations)
 	v := View{
 		Dialect: p.Profile.Name, Title: p.Profile.Title, Target: target, Asked: Asked(p.Request),
-		Verdict: r.Verdict, Reason: r.Reason, Text: r.Text,
-		Causes: []Finding{}, Warnings: []Finding{}, Notes: []Note{}, RuledOut: []string{}, Software: []Software{},
+		Verdict: r.Verdict, Reason: r.Reason, Text: hide.line(r.Text),
+		Causes: []Finding{}, Warnings: []Finding{}, Notes: []Note{}, RuledOut: hide.lines(r.RuledOut), Software: []Software{},
 		Experiments: []Experiment{}, TookMS: milliseconds(r.Took), Unknowns: p.Unknowns(),
 	}
-	v.RuledOut = append(v.RuledOut, r.RuledOut...)
 	values := placeholders(site, p)
-	names := make([]string, 0, len(r.Software))
+	var names []string // whose fixes are told: not those of a mere guess, if there is better
 	for _, s := range r.Software {
-		names = append(names, s.Name)
-		v.Software = append(v.Software, Software{s.Name, s.Title, s.Version, string(s.Role), s.Confidence, s.Evidence})
+		if s.Confidence >= likely || len(names) == 0 {
+			names = append(names, s.Name)
+		}
+		v.Software = append(v.Software, Software{s.Name, s.Title, s.Version, string(s.Role), s.Confidence, hide.line(s.Evidence)})
+	}
+	finding := func(f diagnose.Finding, better string) Finding {
+		f.Evidence = hide.lines(f.Evidence)
+		return findingOf(f, p.Profile.Name, names, values, better)
 	}
 	for _, f := range r.Causes {
-		v.Causes = append(v.Causes, findingOf(f, p.Profile.Name, names, values))
+		v.Causes = append(v.Causes, finding(f, pathThatPassed(f, p.Request.Path, r.Observations)))
 	}
 	for _, f := range r.Warnings {
-		v.Warnings = append(v.Warnings, findingOf(f, p.Profile.Name, names, values))
+		v.Warnings = append(v.Warnings, finding(f, ""))
 	}
 	for _, n := range r.Notes {
-		v.Notes = append(v.Notes, Note{n.ID, string(n.Grade), n.Text, append([]string{}, n.Evidence...)})
+		v.Notes = append(v.Notes, Note{n.ID, string(n.Grade), hide.line(n.Text), hide.lines(n.Evidence)})
 	}
 	for _, o := range r.Observations {
-		v.Experiments = append(v.Experiments, experimentOf(o))
+		v.Experiments = append(v.Experiments, experimentOf(o, hide))
 	}
 	if len(r.Observations) > 0 {
-		first := r.Observations[0]
-		v.Exchange = exchangeOf(first.Answers)
-		for _, a := range first.Answers {
+		v.Exchange = v.Experiments[0].Exchange
+		for _, a := range r.Observations[0].Answers {
 			v.Phases.add(a.Phases)
 		}
 	}
 	return v
 }
 
+// pathThatPassed is the path of the experiment that decided, if it is another
+// than the load balancer's own and passes: what its check should ask for.
+func pathThatPassed(f diagnose.Finding, own string, observations []diagnose.Observation) string {
+	for _, o := range observations {
+		asked := o.Experiment.Probe.Request.Path
+		if asked != own && o.Verdict.Outcome == dialect.Pass && slices.Contains(f.Decided, o.Experiment.Name) {
+			return asked
+		}
+	}
+	return ""
+}
+
 // findingOf is a finding with its row of the table of causes, for this server
-// and this load balancer.
-func findingOf(f diagnose.Finding, balancer string, software []string, known map[string]string) Finding {
+// and this load balancer. Better is the path that its check should ask for; empty
+// if that is not known.
+func findingOf(f diagnose.Finding, balancer string, software []string, known map[string]string, better string) Finding {
 	row, _ := cause.Lookup(f.Cause)
 	values := maps.Clone(known)
+	maps.Copy(values, f.Values)
 	if f.Location != "" {
 		values["location"] = f.Location
 	}
@@ -181,9 +203,16 @@ func findingOf(f diagnose.Finding, balancer string, software []string, known map
 	}
 	made.Balancer = cause.Fill(row.Balancer, values)
 	for _, knob := range row.Knobs {
-		if s, ok := cause.SettingFor(balancer, knob); ok {
-			made.Settings = append(made.Settings, Setting{string(knob), cause.Fill(s.Text, values), cause.Fill(s.Lines, values), s.Can})
+		s, ok := cause.SettingFor(balancer, knob)
+		if !ok {
+			continue
 		}
+		values := values
+		if knob == cause.Path { // the one that is asked now is what is wrong
+			values = maps.Clone(values)
+			values["path"] = cmp.Or(f.Values["other"], better)
+		}
+		made.Settings = append(made.Settings, Setting{string(knob), cause.Fill(s.Text, values), cause.Fill(s.Lines, values), s.Can})
 	}
 	return made
 }
@@ -213,13 +242,16 @@ func placeholders(site string, p dialect.Probe) map[string]string {
 	return values
 }
 
-func experimentOf(o diagnose.Observation) Experiment {
+func experimentOf(o diagnose.Observation, hide secrets) Experiment {
 	e := Experiment{
 		Name: o.Experiment.Name, Change: o.Experiment.Change,
-		Verdict: string(o.Verdict.Outcome), Reason: o.Verdict.Reason, Exchange: exchangeOf(o.Answers),
+		Verdict: string(o.Verdict.Outcome), Reason: o.Verdict.Reason, Exchange: exchangeOf(o.Answers, hide),
 	}
 	for _, a := range o.Answers {
-		e.Status, e.Failure = a.Status, string(a.Failure)
+		e.Status, e.Failure, e.Error = a.Status, string(a.Failure), ""
+		if a.Err != nil {
+			e.Error = hide.line(a.Err.Error())
+		}
 		e.TookMS += milliseconds(a.Phases.Total)
 	}
 	return e
@@ -227,12 +259,12 @@ func experimentOf(o diagnose.Observation) Experiment {
 
 // exchangeOf joins the answers of one probe: more than one where redirects were
 // followed.
-func exchangeOf(answers []exchange.Answer) Exchange {
+func exchangeOf(answers []exchange.Answer, hide secrets) Exchange {
 	var e Exchange
 	var sent, received []byte
 	for _, a := range answers {
 		e.Remote = a.Remote
-		sent, received = append(sent, a.Sent...), append(received, a.Received...)
+		sent, received = append(sent, hide.wire(a.Sent)...), append(received, hide.wire(a.Received)...)
 	}
 	e.Sent, e.SentBase64 = textOf(sent)
 	e.Received, e.ReceivedBase64 = textOf(received)

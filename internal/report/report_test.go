@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/inservice/inservice/internal/diagnose"
+	"github.com/inservice/inservice/internal/software"
 )
 
 // refused is a view as it comes from a Django site that refuses the Host.
@@ -34,7 +35,7 @@ func refused() View {
 			Settings: []Setting{{Knob: "host", Text: "AWS's can't be told.", Lines: "# nothing"}},
 		}},
 		Warnings: []Finding{}, Notes: []Note{{ID: "details", Grade: "caution", Text: "The answer tells strangers which versions run.", Evidence: []string{"Server: gunicorn"}}},
-		RuledOut: []string{"X-Forwarded-Proto: https changes nothing"},
+		RuledOut: []string{"X-Forwarded-Proto: https: 400"},
 		Software: []Software{{Name: "django", Title: "Django", Role: "framework", Confidence: 0.9, Evidence: "its page for a bad request"}},
 		Experiments: []Experiment{
 			{Name: "base", Verdict: "fail", Reason: "Target.ResponseCodeMismatch", Status: 400, TookMS: 12.5, Exchange: own},
@@ -142,11 +143,104 @@ func FuzzTextIsPrintable(f *testing.F) {
 	})
 }
 
+// The second of two causes is shown against what the first was mended with.
+func TestContrastIsAgainstWhatItDiffersFrom(t *testing.T) {
+	v := refused()
+	v.Experiments = append(v.Experiments, Experiment{Name: "both", Change: "both fields", Exchange: v.Experiments[0].Exchange})
+	for decided, want := range map[string]string{
+		"host=site":           "  what the load balancer asks                       with Host: www.shop.example\n",
+		"host=site xfp=https": "  with X-Forwarded-Proto: https                     with Host: www.shop.example\n",
+		"both host=site":      "  with Host: www.shop.example                       with both fields\n",
+	} {
+		v.Causes[0].Decided = strings.Fields(decided)
+		if got := text(t, Text{}, v); !strings.Contains(got, want) {
+			t.Errorf("decided by %s: no line %q in\n%s", decided, want, got)
+		}
+	}
+	for _, decided := range [][]string{nil, {"base"}, {"base", "base"}, {"unknown"}} {
+		v.Causes[0].Decided = decided
+		if got := text(t, Text{}, v); strings.Contains(got, "≠") {
+			t.Errorf("decided by %q, and something is put side by side:\n%s", decided, got)
+		}
+	}
+}
+
 func TestUndecidedSaysSo(t *testing.T) {
 	v := refused()
 	v.Causes = []Finding{}
-	if got := text(t, Text{}, v); !strings.Contains(got, "why: not decided") || !strings.Contains(got, "ruled out: X-Forwarded-Proto: https changes nothing") {
+	if got := text(t, Text{}, v); !strings.Contains(got, "why: not decided") || !strings.Contains(got, "ruled out: X-Forwarded-Proto: https → 400") {
 		t.Errorf("without a cause:\n%s", got)
+	}
+}
+
+// Why there is no answer is said, even where no experiment was made.
+func TestFailureIsTold(t *testing.T) {
+	v := refused()
+	v.Causes, v.Experiments, v.Exchange = []Finding{}, v.Experiments[:1], Exchange{}
+	v.Experiments[0].Failure, v.Experiments[0].Error = "no such host", "lookup web.invalid: \x1bno such host"
+	if got := text(t, Text{}, v); !strings.Contains(got, "\n  < (no such host: lookup web.invalid: \\x1bno such host)\n") {
+		t.Errorf("it does not say that the name was not found:\n%s", got)
+	}
+	v.Experiments = append(v.Experiments, v.Experiments[0])
+	if got := text(t, Text{}, v); !strings.Contains(got, "\nwhy: not decided\n  The name has no address, ") {
+		t.Errorf("it speaks of experiments where nothing could be asked:\n%s", got)
+	}
+}
+
+// What may be the matter instead is told in a few lines, and counts for nothing.
+func TestCandidatesAreShort(t *testing.T) {
+	v := refused()
+	v.Causes = append(v.Causes, Finding{ID: "not_http", Title: "Another protocol", Confidence: 0.3, Evidence: []string{"It may be."}, Decided: []string{"host=site"}, Fix: "Ask elsewhere.", FixLines: "paste me", Balancer: "Or so."})
+	got := text(t, Text{}, v)
+	if want := "\nor, less likely: Another protocol (not_http, confidence 0.30)\n  - It may be.\n  fix: Ask elsewhere.\n"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+	for _, unwanted := range []string{"of 2)", "paste me", "Or so.", "behind that"} {
+		if strings.Contains(got, unwanted) {
+			t.Errorf("%q is in\n%s", unwanted, got)
+		}
+	}
+	v.Causes[1].Confidence = likely
+	if got := text(t, Text{}, v); !strings.Contains(got, "\n        The app refuses the Host; behind that: Another protocol\n") || !strings.Contains(got, "why (2 of 2): ") {
+		t.Errorf("two that stand one behind the other are not told so:\n%s", got)
+	}
+}
+
+// What makes a green untrue stands beside it.
+func TestUntrueGreenSaysSoAtOnce(t *testing.T) {
+	v := refused()
+	v.Verdict, v.Reason, v.Text, v.Warnings, v.Causes = diagnose.Pass, "", "healthy", v.Causes, []Finding{}
+	if got, want := text(t, Text{}, v), "\n  PASS  healthy\n        but: The app refuses the Host\n"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+}
+
+func TestAnsweredBy(t *testing.T) {
+	weak, sure := Software{Title: "Go net/http", Confidence: 0.35}, Software{Title: "nginx", Version: "1.22\x1b", Confidence: 0.9}
+	for want, all := range map[string][]Software{
+		"":                                  nil,
+		"; perhaps answered by Go net/http": {weak, weak},
+		"; answered by nginx 1.22\\x1b":     {sure, weak},
+	} {
+		if got := answeredBy(all); got != want {
+			t.Errorf("%v: %q, want %q", all, got, want)
+		}
+	}
+}
+
+func TestRuledOut(t *testing.T) {
+	for _, test := range []struct {
+		tried []string
+		want  string
+	}{
+		{[]string{"Host: a: 500", "path /h/: 404", "User-Agent: " + strings.Repeat("x", 60) + ": 500"}, "Host: a, User-Agent: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → 500; path /h/ → 404"},
+		{[]string{"in other words"}, "in other words"},
+		{[]string{"TLS: 301 to https://a:443/"}, "TLS → 301 to https://a:443/"},
+		{nil, ""},
+	} {
+		if got := ruledOut(test.tried); got != test.want {
+			t.Errorf("%q is told as %q, want %q", test.tried, got, test.want)
+		}
 	}
 }
 
@@ -164,10 +258,12 @@ func schema(t *testing.T) *jsonschema.Schema {
 func TestJSONFollowsItsSchema(t *testing.T) {
 	whole := refused()
 	whole.From, whole.Machine, whole.Unknowns = "haproxy.cfg:12", whole.Notes, []string{"SNI"}
-	whole.Experiments[1].Failure = "refused"
+	whole.Experiments[1].Failure, whole.Experiments[1].Error = "refused", "dial tcp 127.0.0.1:8000: connection refused"
 	whole.Software[0].Version = "4.2"
 	whole.Experiments[2].Exchange = exchangeOfText("\xff", "\xfe")
-	for name, v := range map[string]View{"whole": whole, "hostile": hostile("\x1b[31m\xff\u2028")} {
+	database := refused()
+	database.Software[0].Role = string(software.Service)
+	for name, v := range map[string]View{"whole": whole, "hostile": hostile("\x1b[31m\xff\u2028"), "database": database} {
 		var b bytes.Buffer
 		if err := JSON(&b, v); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/inservice/inservice/internal/diagnose"
+	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/software"
 	"github.com/inservice/inservice/internal/visible"
 )
@@ -43,18 +44,15 @@ func (t Text) Write(w io.Writer, v View) error {
 	var b bytes.Buffer
 	t.verdict(&b, v)
 	t.exchange(&b, v.Exchange, 14)
+	t.failure(&b, v)
 	if v.Exchange.Remote != "" {
 		t.wrap(&b, "  ", "  ", phases(v.Phases))
 	}
-	for i, f := range v.Causes {
-		t.finding(&b, v, f, ordinal("why", i, len(v.Causes)))
-	}
-	for i, f := range v.Warnings {
-		t.finding(&b, v, f, ordinal("but is it true?", i, len(v.Warnings)))
-	}
+	t.findings(&b, v, v.Causes, "why")
+	t.findings(&b, v, v.Warnings, "but is it true?")
 	if undecided(v) {
 		fmt.Fprintf(&b, "\n%s\n", t.paint(bold, "why: not decided"))
-		t.wrap(&b, "  ", "  ", "No experiment made it pass, and what was seen fits more than one cause.")
+		t.wrap(&b, "  ", "  ", undecidedWords(v.Experiments[0].Failure))
 	}
 	t.remarks(&b, v)
 	t.closing(&b, v)
@@ -66,11 +64,47 @@ func undecided(v View) bool {
 	return v.Verdict != diagnose.Pass && len(v.Causes) == 0 && len(v.Experiments) > 1
 }
 
-func ordinal(title string, i, n int) string {
-	if n == 1 {
-		return title
+func undecidedWords(failure string) string {
+	if failure == string(exchange.NoSuchHost) {
+		return "The name has no address, as seen from here, so nothing was asked. Look for a mistake in the name, in DNS and in /etc/hosts; --resolve ADDRESS asks without them."
 	}
-	return fmt.Sprintf("%s (%d of %d)", title, i+1, n)
+	return "No experiment made it pass, and what was seen fits no cause, or more than one."
+}
+
+// likely is the confidence from which a finding is told as what is the matter. A
+// weaker one that is not the first is told as what it may be instead.
+const likely = 0.5
+
+// findings tells causes or warnings: what stands one behind the other in full, in
+// the order in which it is met, and in short what it may be instead.
+func (t Text) findings(w io.Writer, v View, findings []Finding, title string) {
+	told, instead := byLikelihood(findings)
+	for i, f := range told {
+		number := ""
+		if len(told) > 1 {
+			number = fmt.Sprintf(" (%d of %d)", i+1, len(told))
+		}
+		t.title(w, f, title+number)
+		t.contrast(w, v, f)
+		t.fix(w, f)
+	}
+	for _, f := range instead {
+		t.title(w, f, "or, less likely")
+		if f.Fix != "" {
+			t.wrap(w, "  "+t.paint(bold, "fix:")+" ", "  ", f.Fix)
+		}
+	}
+}
+
+func byLikelihood(findings []Finding) (told, instead []Finding) {
+	for i, f := range findings {
+		if i == 0 || f.Confidence >= likely {
+			told = append(told, f)
+		} else {
+			instead = append(instead, f)
+		}
+	}
+	return told, instead
 }
 
 func (t Text) verdict(w io.Writer, v View) {
@@ -92,8 +126,38 @@ func (t Text) verdict(w io.Writer, v View) {
 	if v.Reason != "" && !strings.HasPrefix(said, v.Reason) {
 		said = strings.TrimSuffix(v.Reason+": "+said, ": ")
 	}
-	t.wrap(w, "  "+t.paint(style, word)+"  ", strings.Repeat(" ", len(word)+4), visible.Line(said, 0))
+	indent := strings.Repeat(" ", len(word)+4)
+	t.wrap(w, "  "+t.paint(style, word)+"  ", indent, visible.Line(said, 0))
+	if summary := titles("", "; behind that: ", v.Causes) + titles("but: ", "; ", v.Warnings); summary != "" {
+		t.wrap(w, indent, indent, summary)
+	}
 	fmt.Fprintln(w)
+}
+
+// titles names what is the matter, for those who read no further.
+func titles(first, between string, findings []Finding) string {
+	told, _ := byLikelihood(findings)
+	if len(told) == 0 {
+		return ""
+	}
+	names := make([]string, len(told))
+	for i, f := range told {
+		names[i] = f.Title
+	}
+	return first + strings.Join(names, between)
+}
+
+// failure says what kept the load balancer's own probe from a whole answer.
+func (t Text) failure(w io.Writer, v View) {
+	if len(v.Experiments) == 0 || v.Experiments[0].Failure == "" {
+		return
+	}
+	own := v.Experiments[0]
+	said := own.Failure
+	if own.Error != "" && own.Error != said {
+		said += ": " + own.Error
+	}
+	t.wrap(w, "  "+t.paint(dim, "<")+" ", "    ", "("+visible.Line(said, 400)+")")
 }
 
 // exchange prints both directions, each of at most height lines.
@@ -145,34 +209,46 @@ func span(ms float64) string {
 	return fmt.Sprintf("%.1f s", ms/1000)
 }
 
-func (t Text) finding(w io.Writer, v View, f Finding, title string) {
+func (t Text) title(w io.Writer, f Finding, title string) {
 	fmt.Fprintln(w)
 	t.wrap(w, t.paint(bold, title+":")+" ", "  ", fmt.Sprintf("%s (%s, confidence %.2f)", f.Title, f.ID, f.Confidence))
 	for _, line := range f.Evidence {
 		t.wrap(w, "  - ", "    ", visible.Line(line, 0))
 	}
-	t.contrast(w, v, f)
-	t.fix(w, f)
 }
 
-// contrast puts the load balancer's own exchange beside the one that decided.
+// contrast puts two exchanges side by side: the one that decided, and the one
+// that it differs from, mostly the load balancer's own.
 func (t Text) contrast(w io.Writer, v View, f Finding) {
 	if len(v.Experiments) == 0 {
 		return
 	}
-	own := v.Experiments[0]
+	left, found := v.Experiments[0], []Experiment{}
 	for _, name := range f.Decided {
-		for _, e := range v.Experiments[1:] {
-			if e.Name != name || e.Sent == "" {
-				continue
+		for _, e := range v.Experiments {
+			if e.Name == name && e.Sent != "" {
+				found = append(found, e)
 			}
-			rows := append(align(head(own.Sent), head(e.Sent)), row{})
-			rows = append(rows, align(answer(own), answer(e))...)
-			fmt.Fprintln(w)
-			t.columns(w, [2]string{"what the load balancer asks", visible.Line("with "+e.Change, 0)}, rows)
-			return
 		}
 	}
+	if len(found) > 1 {
+		left = found[1]
+	}
+	if len(found) == 0 || found[0].Name == left.Name {
+		return
+	}
+	right := found[0]
+	rows := append(align(head(left.Sent), head(right.Sent)), row{})
+	rows = append(rows, align(answer(left), answer(right))...)
+	fmt.Fprintln(w)
+	t.columns(w, [2]string{heading(left), heading(right)}, rows)
+}
+
+func heading(e Experiment) string {
+	if e.Change == "" {
+		return "what the load balancer asks"
+	}
+	return visible.Line("with "+e.Change, 0)
 }
 
 // head is the lines of a message up to its body, made visible.
@@ -248,12 +324,32 @@ func (t Text) remarks(w io.Writer, v View) {
 	}
 	if len(v.RuledOut) > 0 && v.Verdict != diagnose.Pass {
 		fmt.Fprintln(w)
-		t.wrap(w, t.paint(bold, "ruled out:")+" ", "  ", visible.Line(strings.Join(v.RuledOut, "; "), 0))
+		t.wrap(w, t.paint(bold, "ruled out:")+" ", "  ", visible.Line(ruledOut(v.RuledOut), 0))
 	}
 	if len(v.Unknowns) > 0 && t.All {
 		fmt.Fprintln(w)
 		t.wrap(w, t.paint(bold, "not known of this load balancer:")+" ", "  ", strings.Join(v.Unknowns, "; "))
 	}
+}
+
+// ruledOut tells in one sentence what was tried in vain. What led to the same is
+// told together, in the order in which it was tried.
+func ruledOut(tried []string) string {
+	var outcomes []string
+	changes := map[string][]string{}
+	for _, text := range tried {
+		at := max(strings.LastIndex(text, ": "), 0)
+		change, outcome := text[:at], strings.TrimPrefix(text[at:], ": ")
+		if changes[outcome] == nil {
+			outcomes = append(outcomes, outcome)
+		}
+		changes[outcome] = append(changes[outcome], visible.Line(change, 48))
+	}
+	parts := make([]string, len(outcomes))
+	for i, outcome := range outcomes {
+		parts[i] = strings.TrimPrefix(strings.Join(changes[outcome], ", ")+" → "+outcome, " → ")
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (t Text) notes(w io.Writer, notes []Note) {
@@ -272,19 +368,29 @@ func (t Text) notes(w io.Writer, notes []Note) {
 	}
 }
 
+// answeredBy names the programs that the answers betray, or failing that the best
+// guess.
+func answeredBy(all []Software) string {
+	var names []string
+	for _, s := range all {
+		if s.Confidence >= likely {
+			names = append(names, strings.TrimSpace(s.Title+" "+visible.Line(s.Version, 40)))
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return "; answered by " + strings.Join(names, ", ")
+	case len(all) > 0:
+		return "; perhaps answered by " + all[0].Title
+	}
+	return ""
+}
+
 // closing says what was done, and shows all of it if that is wanted.
 func (t Text) closing(w io.Writer, v View) {
 	if n := len(v.Experiments); n > 1 {
-		programs := ""
-		if len(v.Software) > 0 {
-			var names []string
-			for _, s := range v.Software {
-				names = append(names, strings.TrimSpace(s.Title+" "+visible.Line(s.Version, 40)))
-			}
-			programs = "; answered by " + strings.Join(names, ", ")
-		}
 		fmt.Fprintln(w)
-		t.wrap(w, "", "  ", fmt.Sprintf("%d experiments in %s%s", n-1, span(v.TookMS), programs))
+		t.wrap(w, "", "  ", plural(n-1, "experiment")+" in "+span(v.TookMS)+answeredBy(v.Software))
 	}
 	if !t.All {
 		return
@@ -298,42 +404,4 @@ func (t Text) closing(w io.Writer, v View) {
 		t.wrap(w, t.paint(bold, e.Name+":")+" ", "  ", visible.Line(e.Change+" – "+outcome, 0)+", "+span(e.TookMS))
 		t.exchange(w, e.Exchange, 10)
 	}
-}
-
-// wrap writes words in lines of the Text's width, the first line after first and
-// the others after rest. A word that fits in no line is broken.
-func (t Text) wrap(w io.Writer, first, rest, words string) {
-	line, room, empty := first, t.width()-plainLength(first), true
-	for _, word := range strings.Fields(words) {
-		runes := []rune(word)
-		for !empty && len(runes)+1 > room || empty && len(runes) > room {
-			if empty { // it would fit nowhere
-				n := max(1, room)
-				line, runes = line+string(runes[:n]), runes[n:]
-			}
-			fmt.Fprintln(w, line)
-			line, room, empty = rest, t.width()-plainLength(rest), true
-		}
-		if !empty {
-			line, room = line+" ", room-1
-		}
-		line, room, empty = line+string(runes), room-len(runes), false
-	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
-}
-
-// plainLength is the number of characters of s without the styles in it.
-func plainLength(s string) int {
-	n, style := 0, false
-	for _, r := range s {
-		switch {
-		case r == '\x1b':
-			style = true
-		case style:
-			style = r != 'm'
-		default:
-			n++
-		}
-	}
-	return n
 }
