@@ -274,13 +274,25 @@ func TestSettings(t *testing.T) {
 	}
 	// The settings that the most common causes need.
 	for balancer, knobs := range map[string][]Knob{
-		"alb": {Path, Host, Header, Method, Matcher, BodyMatch, Protocol, Port, Proxy, Timeout, Interval, Grace}, "haproxy": Knobs()[:12],
-		"kubelet": {Path, Host, Header, Method, Protocol, Port, Timeout}, "gcp": {Path, Host, Header, Method, Matcher, Protocol, Port, Timeout},
+		"alb": {Path, Host, Header, Method, Matcher, BodyMatch, Protocol, Plain, TCP, Port, Proxy, Timeout, Interval, Grace}, "haproxy": Knobs()[:14],
+		"kubelet": {Path, Host, Header, Method, Protocol, Plain, TCP, Port, Timeout}, "gcp": {Path, Host, Header, Method, Matcher, Protocol, Plain, TCP, Port, Timeout},
 	} {
 		for _, k := range knobs {
 			if _, ok := SettingFor(balancer, k); !ok {
 				t.Errorf("%s: nothing is said about %s", balancer, k)
 			}
+		}
+	}
+	// What is pasted does what the cause asks for.
+	for id, want := range map[ID]string{"https_redirect": "HTTPS", "wrong_protocol_tls": "HTTPS", "wrong_protocol_plain": "HTTP", "tls_incompatible": "HTTP", "shallow_check_ok": "HTTP"} {
+		row, _ := Lookup(id)
+		lines := ""
+		for _, k := range row.Knobs {
+			s, _ := SettingFor("nlb", k)
+			lines += s.Lines + "\n"
+		}
+		if !strings.Contains(lines, "--health-check-protocol "+want+"\n") {
+			t.Errorf("%s: its check should speak %s, and these are the lines:\n%s", id, want, lines)
 		}
 	}
 	if _, ok := SettingFor("nobody", Path); ok {

@@ -14,7 +14,9 @@ const (
 	Version   Knob = "version"     // of HTTP
 	Matcher   Knob = "status"      // which status passes
 	BodyMatch Knob = "body"        // what the body must hold
-	Protocol  Knob = "protocol"    // TCP, HTTP, HTTPS
+	Protocol  Knob = "protocol"    // HTTPS in place of HTTP
+	Plain     Knob = "plain HTTP"  // in place of HTTPS or TCP
+	TCP       Knob = "plain TCP"   // in place of HTTP
 	Port      Knob = "port"        // where it asks
 	SNI       Knob = "server name" // in the handshake
 	Proxy     Knob = "PROXY"       // a PROXY header before the request
@@ -25,7 +27,7 @@ const (
 
 // Knobs returns all of them, in the order in which people turn them.
 func Knobs() []Knob {
-	return []Knob{Path, Host, Header, Method, Version, Matcher, BodyMatch, Protocol, Port, SNI, Proxy, Timeout, Interval, Grace}
+	return []Knob{Path, Host, Header, Method, Version, Matcher, BodyMatch, Protocol, Plain, TCP, Port, SNI, Proxy, Timeout, Interval, Grace}
 }
 
 // Setting is how one load balancer is told something about its health check.
@@ -187,11 +189,36 @@ var settings = []Setting{
 	can(front, Protocol, "sh", "probeProtocol", "az afd origin-group update --resource-group <name> --profile-name <name> --origin-group-name <name> --probe-protocol Https"),
 	can([]string{"cloudflare"}, Protocol, "json", "type", `{"type": "https", "allow_insecure": true}`),
 	can([]string{"hetzner"}, Protocol, "json", "http.tls", `{"health_check": {"protocol": "http", "http": {"tls": true}}}`),
-	can([]string{"haproxy", "haproxy-tcp"}, Protocol, "haproxy", "check-ssl at the server, or no-check-ssl", "server app <app> check check-ssl verify none"),
+	can([]string{"haproxy", "haproxy-tcp"}, Protocol, "haproxy", "check-ssl at the server", "server app <app> check check-ssl verify none"),
 	can([]string{"traefik"}, Protocol, "yaml", "healthCheck.scheme", "healthCheck: { path: \"<path>\", scheme: https }"),
 	can([]string{"kubelet"}, Protocol, "yaml", "httpGet.scheme", "httpGet: { path: \"<path>\", port: <port>, scheme: HTTPS }"),
 	can([]string{"caddy"}, Protocol, "", "the upstream's transport: https:// before its address", "reverse_proxy https://<app>"),
 	cannot([]string{"varnish"}, Protocol, "Varnish speaks plain HTTP only. Put hitch or another TLS proxy between them."),
+
+	can(slices.Concat(alb, []string{"nlb-tcp"}), Plain, "sh", "HealthCheckProtocol", "aws elbv2 modify-target-group --target-group-arn <name> --health-check-protocol HTTP"),
+	can(classic, Plain, "sh", "the Target's protocol", "aws elb configure-health-check --load-balancer-name <name> --health-check Target=HTTP:<port><path>,Interval=30,Timeout=5,UnhealthyThreshold=2,HealthyThreshold=10"),
+	can(gcp, Plain, "sh", "a health check of another type", "gcloud compute health-checks create http <name> --port=<port> --request-path=<path>"),
+	can([]string{"azure-lb"}, Plain, "sh", "protocol", "az network lb probe update --resource-group <name> --lb-name <name> --name <name> --protocol Http"),
+	can([]string{"azure-appgw"}, Plain, "sh", "protocol", "az network application-gateway probe update --resource-group <name> --gateway-name <name> --name <name> --protocol Http"),
+	can(front, Plain, "sh", "probeProtocol", "az afd origin-group update --resource-group <name> --profile-name <name> --origin-group-name <name> --probe-protocol Http"),
+	can([]string{"cloudflare"}, Plain, "json", "type", `{"type": "http"}`),
+	can([]string{"hetzner"}, Plain, "json", "http.tls", `{"health_check": {"protocol": "http", "http": {"tls": false}}}`),
+	can([]string{"haproxy"}, Plain, "haproxy", "no-check-ssl at the server", "server app <app> check no-check-ssl"),
+	can([]string{"haproxy-tcp"}, Plain, "haproxy", "option httpchk in the backend", "option httpchk GET <path>"),
+	can([]string{"traefik"}, Plain, "yaml", "healthCheck.scheme", "healthCheck: { path: \"<path>\", scheme: http }"),
+	can([]string{"kubelet"}, Plain, "yaml", "httpGet.scheme", "httpGet: { path: \"<path>\", port: <port>, scheme: HTTP }"),
+	can([]string{"kubelet-tcp"}, Plain, "yaml", "httpGet in place of tcpSocket", "httpGet: { path: \"<path>\", port: <port> }"),
+	can([]string{"caddy"}, Plain, "", "the upstream's transport: http:// before its address", "reverse_proxy http://<app>"),
+
+	cannot([]string{"alb", "alb-grpc"}, TCP, "An ALB checks by HTTP or HTTPS only; an NLB can by TCP."),
+	can([]string{"nlb", "nlb-tcp"}, TCP, "sh", "HealthCheckProtocol", "aws elbv2 modify-target-group --target-group-arn <name> --health-check-protocol TCP"),
+	can(classic, TCP, "sh", "the Target's protocol", "aws elb configure-health-check --load-balancer-name <name> --health-check Target=TCP:<port>,Interval=30,Timeout=5,UnhealthyThreshold=2,HealthyThreshold=10"),
+	can(gcp, TCP, "sh", "a health check of another type", "gcloud compute health-checks create tcp <name> --port=<port>"),
+	can([]string{"azure-lb"}, TCP, "sh", "protocol", "az network lb probe update --resource-group <name> --lb-name <name> --name <name> --protocol Tcp"),
+	can([]string{"hetzner"}, TCP, "json", "protocol", `{"health_check": {"protocol": "tcp"}}`),
+	can([]string{"haproxy"}, TCP, "haproxy", "take option httpchk out of the backend", "server app <app> check"),
+	can([]string{"kubelet"}, TCP, "yaml", "tcpSocket in place of httpGet", "tcpSocket: { port: <port> }"),
+	can([]string{"consul"}, TCP, "json", "tcp", `{"check": {"tcp": "<address>:<port>", "interval": "10s"}}`),
 
 	can(alb, Port, "sh", "HealthCheckPort", "aws elbv2 modify-target-group --target-group-arn <name> --health-check-port <otherport>"),
 	can(classic, Port, "sh", "the Target's port", "aws elb configure-health-check --load-balancer-name <name> --health-check Target=HTTP:<otherport><path>,Interval=30,Timeout=5,UnhealthyThreshold=2,HealthyThreshold=10"),

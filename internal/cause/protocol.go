@@ -52,7 +52,7 @@ var notHTTP = Cause{
 	Decides:  "What comes is no HTTP whatever is asked, or the server speaks first.",
 	Fix:      "Ask the port that speaks HTTP, or check this one by TCP.",
 	Balancer: "Set the port of the check to the app's, or its protocol to TCP.",
-	Knobs:    []Knob{Port, Protocol},
+	Knobs:    []Knob{Port, TCP},
 	Fixes: []Fix{
 		at("uwsgi", "uwsgi.ini", "`socket` speaks uwsgi, for nginx's uwsgi_pass. To be asked by HTTP:", `
 [uwsgi]

@@ -151,7 +151,7 @@ var shallowCheck = Cause{
 	Decides:  "A page that needs what the site needs fails at the same time.",
 	Fix:      "Let the health path touch what the pages can't do without, cheaply and within a time; or check a page itself.",
 	Balancer: "Check by HTTP instead of TCP, and a path that needs what the site needs.",
-	Knobs:    []Knob{Protocol, Path},
+	Knobs:    []Knob{Plain, Path},
 	Fixes: append(slices.Clone(errorInBody.Fixes[:len(errorInBody.Fixes)-1]),
 		at("wordpress", "wp-content/mu-plugins/health.php", "Ask the database.", `
 <?php

@@ -72,7 +72,7 @@ var wrongProtocolPlain = Cause{
 	Decides:  "The same request without TLS passes.",
 	Fix:      "Let the check speak HTTP, or switch TLS on for the port.",
 	Balancer: "Set the check's protocol to HTTP for this port, or its port to the one that speaks TLS.",
-	Knobs:    []Knob{Protocol, Port},
+	Knobs:    []Knob{Plain, Port},
 	Fixes: []Fix{
 		at("spring-boot", "application.properties", "Or switch TLS on for the port.", `
 server.ssl.certificate=file:/etc/ssl/site.pem
@@ -292,7 +292,7 @@ var tlsIncompatible = Cause{
 	Decides:  "A handshake with another version (or with more ciphers) succeeds.",
 	Fix:      "Switch TLS 1.2 and 1.3 on, with the ciphers that your server's packager recommends. Do not go back to 1.0 for a checker: give it a plain port instead.",
 	Balancer: "Choose a newer security policy, where there is one. ALB's checks of an older make take TLS 1.2 at most: leave 1.2 on beside 1.3.",
-	Knobs:    []Knob{Protocol, Port},
+	Knobs:    []Knob{Plain, Port},
 	Fixes: []Fix{
 		nginx("server", "Switch both on.", `
 ssl_protocols TLSv1.2 TLSv1.3;

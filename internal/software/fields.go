@@ -1,6 +1,7 @@
 package software
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -201,8 +202,8 @@ func (s *seen) combined(add func(Guess)) {
 	if len(s.Fields) > 0 && s.Fields[0].Name == "Host" {
 		add(Guess{Name: "php-cli", Confidence: 0.97, Evidence: "a Host field in the answer, as PHP's built-in server sends"})
 	}
-	// Werkzeug writes reason phrases in capitals.
-	if s.Text != "" && s.Status >= 400 && s.Text == strings.ToUpper(s.Text) && len(s.Text) > 3 {
+	// Werkzeug writes the usual reason phrases in capitals.
+	if s.Text != "" && s.Status >= 400 && s.Text == strings.ToUpper(http.StatusText(s.Status)) {
 		add(Guess{Name: "flask", Confidence: 0.5, Evidence: "the reason phrase in capitals, as Werkzeug writes it"})
 	}
 	// Seen from Rails 6.1: the answer of its host authorization has no field but

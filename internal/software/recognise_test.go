@@ -325,3 +325,14 @@ func BenchmarkRecognise(b *testing.B) {
 		})
 	}
 }
+
+// A reason phrase tells of Werkzeug if it is the usual one in capitals: one that
+// knows no capitals, or is somebody's own, tells nothing.
+func TestReasonPhraseInCapitals(t *testing.T) {
+	for phrase, want := range map[string]bool{"INTERNAL SERVER ERROR": true, "Internal Server Error": false, "错误错误": false, "BROKEN": false, "": false} {
+		guesses := Recognise(exchange.Answer{Status: 500, Text: phrase, Proto: "HTTP/1.1", Stage: exchange.Done})
+		if got := slices.ContainsFunc(guesses, func(g Guess) bool { return g.Name == "flask" }); got != want {
+			t.Errorf("500 %q: Flask is recognised: %v, want %v (%v)", phrase, got, want, guesses)
+		}
+	}
+}
