@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +18,6 @@ import (
 
 	"github.com/inservice/inservice/internal/diagnose"
 	"github.com/inservice/inservice/internal/dialect"
-	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/lbprofile"
 	"github.com/inservice/inservice/internal/report"
 	"github.com/inservice/inservice/internal/sockets"
@@ -26,10 +25,6 @@ import (
 
 // exitNotTrue is for --strict: the probe passes, and should not be believed.
 const exitNotTrue = 3
-
-// again is how long probe --wait waits from the beginning of a probe to the
-// beginning of the next.
-const again = time.Second
 
 // probing is what one call of the probe command was told.
 type probing struct {
@@ -46,8 +41,9 @@ type probing struct {
 	from      string
 	target    string
 	replay    string
-	alsoFrom  []string
+	alsoFrom  []netip.Addr
 	options   dialect.Options
+	progress  io.Writer // where --wait says what it waits for
 }
 
 func (p *program) probeCommand() *cobra.Command {
@@ -62,22 +58,31 @@ change one thing find the cause; when it passes, they find out whether the green
 is true. It asks politely: a few dozen requests at most, GET, HEAD and OPTIONS
 only, and never follows a redirect to another server for an experiment.
 
-The path is the URL's; without one, the load balancer's own default. Name the
-site with --site: what changes when it is asked for tells a lot.
+Ask the address and port that the load balancer asks, from any machine that reaches
+them; 127.0.0.1 may answer otherwise. Name the site with --site, as visitors type it:
+what changes when it is asked for tells a lot. The path is the URL's. What is not
+said is as that load balancer does it by default: say with flags, or let --from read,
+what is configured otherwise.
 
 Exit status: 0 it passes, 1 it does not, 2 the command line is wrong, 3 with
---strict it passes and is not true.`,
+--strict it passes and is not true. With --as all: 0 whatever they say.`,
 		Example: `  inservice probe http://10.0.0.5/health_check --site www.example.com
   inservice probe 10.0.0.5:8080/healthz --as haproxy
   inservice probe https://10.0.0.5/ --as all
   inservice probe --from haproxy.cfg#web
   inservice probe http://127.0.0.1:8000/health_check --wait 60s --strict --junit probe.xml`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) <= 1 {
+				return nil
+			}
+			return &usageError{err: fmt.Errorf("probe asks one URL, and got %q", args), hint: "quote a URL that holds blanks or &; put flags' values behind their flags"}
+		},
 	}
+	o.progress = p.stderr
 	set := probeFlags(c, &o)
-	c.Flags().BoolVar(&list, "list", false, "list the load balancers it can ask as, with what is known of them and from where")
+	c.Flags().BoolVar(&list, "list", false, "list the load balancers it can ask as; with a name in place of the URL, all that is known of that one and from where")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := set(); err != nil {
+		if err := errors.Join(set(), together(c)); err != nil {
 			return err
 		}
 		switch {
@@ -97,131 +102,14 @@ Exit status: 0 it passes, 1 it does not, 2 the command line is wrong, 3 with
 	return c
 }
 
-// probeFlags declares the flags of probe. The function returned puts the values
-// that need work into o, once they are parsed.
-func probeFlags(c *cobra.Command, o *probing) (set func() error) {
-	var host, timeout, sni, proxy, source, port string
-	var headers []string
-	var verify, follow bool
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.as, "as", "alb", "ask as this load balancer: a `NAME` of --list, or all")
-	f.StringVar(&o.site, "site", "", "public `NAME` of the site, for sharper experiments")
-	f.StringVar(&host, "host", "", "`HOST` field to send; empty sends none")
-	f.StringVar(&o.options.Path, "path", "", "`PATH` to ask for, with its query")
-	f.StringVar(&port, "port", "", "`PORT` to ask at")
-	f.StringVar(&o.options.Method, "method", "", "`METHOD` to ask with")
-	f.StringVar(&o.options.Matcher, "matcher", "", "status `CODES` that pass, such as 200-299,301")
-	f.StringVar(&o.options.Body, "body-match", "", "`TEXT` that the body must hold, or /a regular expression/")
-	f.StringVar(&timeout, "timeout", "", "`DURATION` after which a probe has failed, such as 5s")
-	f.StringArrayVarP(&headers, "header", "H", nil, "`'NAME: VALUE'` to send as well, or instead; without a value it is left out")
-	f.StringVar(&o.options.Version, "http", "", "HTTP `VERSION` to speak: 1.0, 1.1 or 2")
-	f.StringVar(&sni, "sni", "", "server `NAME` to send in the TLS handshake; empty sends none")
-	f.BoolVar(&verify, "verify", false, "whether the certificate must verify; default: as that load balancer does")
-	f.BoolVar(&follow, "follow", false, "whether redirects are followed; default: as that load balancer does")
-	f.StringVar(&o.options.Service, "service", "", "`NAME` of the service to ask for, of gRPC")
-	f.StringVar(&o.options.Resolve, "resolve", "", "`ADDRESS` to connect to in place of the URL's, with a port or without")
-	f.StringVar(&proxy, "proxy-protocol", "", "`VERSION` of the PROXY header to send first: v1, v2 or v2-local")
-	f.StringVar(&source, "source", "", "`ADDRESS` of this machine to ask from")
-	f.StringArrayVar(&o.alsoFrom, "also-from", nil, "another `ADDRESS` of this machine that the experiments may ask from")
-	f.StringVar(&o.from, "from", "", "read what is asked from a load balancer's own `FILE[#NAME]`: haproxy.cfg, Kubernetes or Compose YAML, Terraform state or plan as JSON, a Dockerfile")
-	f.StringVar(&o.target, "target", "", "`URL` or host:port to ask where the file of --from does not know it")
-	f.StringVar(&o.replay, "replay", "", "send the request that 'listen --record `FILE`' has recorded")
-	f.DurationVar(&o.wait, "wait", 0, "ask once a second until it passes, for a `DURATION` at most")
-	f.BoolVar(&o.quick, "quick", false, "ask once and make no experiments")
-	f.BoolVar(&o.listening, "listening", false, "on the machine itself: say who listens where, whether queues are full, which firewall rules there are")
-	f.BoolVarP(&o.all, "verbose", "v", false, "show every experiment's exchange")
-	f.BoolVar(&o.strict, "strict", false, "exit with 3 if it passes and the green is not true")
-	f.BoolVar(&o.asJSON, "json", false, "print one object for programs (docs/probe.schema.json)")
-	f.StringVar(&o.junit, "junit", "", "write the result to `FILE` as JUnit's XML as well")
-	return func() error {
-		o.asSet = f.Changed("as")
-		if f.Changed("host") {
-			o.options.Host = &host
-		}
-		if f.Changed("sni") {
-			o.options.SNI = &sni
-		}
-		if f.Changed("verify") {
-			o.options.Verify = &verify
-		}
-		if f.Changed("follow") {
-			o.options.Redirect = &follow
-		}
-		return errors.Join(
-			setPort(&o.options, port), setTimeout(&o.options, timeout), setProxy(&o.options, proxy),
-			setFields(&o.options, headers), setSource(&o.options, source),
-		)
-	}
-}
-
-func setPort(o *dialect.Options, port string) error {
-	if port == "" {
-		return nil
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return &usageError{err: fmt.Errorf("--port: %q is no port; write a number from 1 to 65535", port)}
-	}
-	o.Port = uint16(n)
-	return nil
-}
-
-// setTimeout takes a duration, or a bare number of seconds: that is how load
-// balancers are configured.
-func setTimeout(o *dialect.Options, timeout string) error {
-	if timeout == "" {
-		return nil
-	}
-	d, err := time.ParseDuration(timeout)
-	if seconds, atof := strconv.ParseFloat(timeout, 64); atof == nil && seconds < 1e6 {
-		d, err = time.Duration(seconds*float64(time.Second)), nil
-	}
-	if err != nil || d <= 0 {
-		return &usageError{err: fmt.Errorf("--timeout: %q is no time to wait; write a duration such as 5s", timeout)}
-	}
-	o.Timeout = d
-	return nil
-}
-
-func setProxy(o *dialect.Options, version string) error {
-	kinds := []exchange.ProxyHeader{exchange.ProxyV1, exchange.ProxyV2, exchange.ProxyV2Local}
-	if version == "" {
-		return nil
-	}
-	kind := exchange.ProxyHeader(version)
-	if !slices.Contains(kinds, kind) {
-		return &usageError{err: fmt.Errorf("--proxy-protocol: %q is not allowed here; allowed: v1, v2, v2-local", version)}
-	}
-	o.Proxy = &kind
-	return nil
-}
-
-func setFields(o *dialect.Options, headers []string) error {
-	for _, h := range headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return &usageError{err: fmt.Errorf("--header: %q is no field; write 'NAME: VALUE'", h)}
-		}
-		o.Fields = append(o.Fields, exchange.Field{Name: name, Value: strings.TrimSpace(value)})
-	}
-	return nil
-}
-
-func setSource(o *dialect.Options, source string) (err error) {
-	if source == "" {
-		return nil
-	}
-	if o.Source, err = netip.ParseAddr(source); err != nil {
-		return &usageError{err: fmt.Errorf("--source: %q is no address; write one of this machine's, such as 10.0.0.7", source), hint: "ip -br address"}
-	}
-	return nil
-}
-
-// withScheme takes what people type: 10.0.0.5:8080/health is a URL too.
+// withScheme takes what people type: 10.0.0.5:8080/health is a URL too, and so is
+// ::1.
 func withScheme(target string) string {
 	if strings.Contains(target, "://") || strings.HasPrefix(target, "unix:") {
 		return target
+	}
+	if addr, err := netip.ParseAddr(target); err == nil && addr.Is6() {
+		return "http://[" + target + "]"
 	}
 	return "http://" + target
 }
@@ -272,24 +160,20 @@ func (p *program) probeURL(ctx context.Context, o probing, target string) error 
 // does not.
 func (o probing) diagnose(ctx context.Context, made dialect.Probe, target string) (report.View, error) {
 	if o.wait > 0 {
-		await(ctx, made, o.wait)
-	}
-	if o.quick {
-		return report.Of(target, o.site, made, askOnce(ctx, made)), context.Cause(ctx)
-	}
-	q := diagnose.Question{Probe: made, Site: o.site}
-	for _, a := range o.alsoFrom {
-		addr, err := netip.ParseAddr(a)
-		if err != nil {
-			return report.View{}, &usageError{err: fmt.Errorf("--also-from: %q is no address; write one of this machine's", a)}
-		}
-		q.Local = append(q.Local, addr)
+		o.await(ctx, made)
 	}
 	here := isHere(ctx, made.Request.Address)
-	if here {
-		q.Machine, _ = sockets.Read() // where that can't be had, the network alone decides
+	var r diagnose.Report
+	if o.quick {
+		r = askOnce(ctx, made)
+	} else {
+		q := diagnose.Question{Probe: made, Site: o.site, Local: o.alsoFrom}
+		if here {
+			q.Machine, _ = sockets.Read() // where that can't be had, the network alone decides
+		}
+		r = diagnose.Run(ctx, q)
 	}
-	v := report.Of(target, o.site, made, diagnose.Run(ctx, q))
+	v := report.Of(target, o.site, made, r)
 	if err := context.Cause(ctx); err != nil {
 		return v, fmt.Errorf("stopped before the experiments were done: %w", err)
 	}
@@ -297,33 +181,6 @@ func (o probing) diagnose(ctx context.Context, made dialect.Probe, target string
 		v.Machine = machineNotes(ctx, made, here)
 	}
 	return v, nil
-}
-
-// askOnce is a diagnosis without experiments.
-func askOnce(ctx context.Context, made dialect.Probe) diagnose.Report {
-	begun := time.Now()
-	answers, verdict := dialect.Ask(ctx, made, exchange.Do)
-	return diagnose.Report{
-		Verdict: diagnose.Verdict(verdict.Outcome), Reason: verdict.Reason, Text: verdict.Text, Took: time.Since(begun),
-		Observations: []diagnose.Observation{{Experiment: diagnose.Experiment{Name: "base", Probe: made}, Answers: answers, Verdict: verdict}},
-	}
-}
-
-// await asks until the probe passes, or the time is over.
-func await(ctx context.Context, made dialect.Probe, wait time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for {
-		begun := time.Now()
-		if _, v := dialect.Ask(ctx, made, exchange.Do); v.Outcome == dialect.Pass {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(again - min(again, time.Since(begun))):
-		}
-	}
 }
 
 // isHere reports whether an address to connect to is this machine's own.

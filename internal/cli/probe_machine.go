@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
@@ -14,12 +15,14 @@ import (
 	"github.com/inservice/inservice/internal/sockets"
 )
 
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // machineNotes tells what only the machine itself knows of the port that is
 // asked: who listens, whether a queue is full, what the packet filter does with
 // strangers, and what the port answers from here.
 func machineNotes(ctx context.Context, made dialect.Probe, here bool) []report.Note {
 	if !here {
-		return []report.Note{{ID: "not-here", Grade: "hint", Text: "--listening: " + made.Request.Address + " is no address of this machine; run it there"}}
+		return []report.Note{{ID: "not-here", Grade: "hint", Text: "--listening: " + made.Request.Address + " is no address of this machine; run it there", Evidence: []string{}}}
 	}
 	host, portText, err := net.SplitHostPort(made.Request.Address)
 	port, atoi := strconv.ParseUint(portText, 10, 16)
@@ -31,13 +34,16 @@ func machineNotes(ctx context.Context, made dialect.Probe, here bool) []report.N
 	var notes []report.Note
 	notes = append(notes, socketNotes(uint16(port), addr)...)
 	notes = append(notes, firewallNotes(uint16(port), addr)...)
+	if addr == loopback {
+		return notes // that is what was asked
+	}
 	return append(notes, localAnswer(ctx, made, portText))
 }
 
 func socketNotes(port uint16, addr netip.Addr) []report.Note {
 	table, err := sockets.Read()
 	if err != nil {
-		return []report.Note{{ID: "sockets", Grade: "hint", Text: "who listens can't be read here: " + err.Error()}}
+		return []report.Note{{ID: "sockets", Grade: "hint", Text: "who listens can't be read here: " + err.Error(), Evidence: []string{}}}
 	}
 	if addr.IsLoopback() {
 		addr = netip.Addr{} // what strangers meet
@@ -70,14 +76,19 @@ func firewallNotes(port uint16, addr netip.Addr) []report.Note {
 	case firewall.Depends:
 		note.Grade = "caution"
 	}
+	if r.Outcome == firewall.Unknown && len(r.Notes) > 0 {
+		return plainNotes("firewall", r.Notes) // they say why
+	}
 	for _, rule := range r.Rules {
-		note.Evidence = append(note.Evidence, fmt.Sprintf("%s: %s", rule.Where, rule.Text))
+		if evidence := fmt.Sprintf("%s: %s", rule.Where, rule.Text); !strings.Contains(note.Text, evidence) {
+			note.Evidence = append(note.Evidence, evidence)
+		}
 	}
 	return append([]report.Note{note}, plainNotes("firewall", r.Notes)...)
 }
 
 func plainNotes(id string, texts []string) []report.Note {
-	var notes []report.Note
+	notes := []report.Note{} // an array of --json, even if empty
 	for _, text := range texts {
 		notes = append(notes, report.Note{ID: id, Grade: "hint", Text: text, Evidence: []string{}})
 	}
@@ -94,7 +105,7 @@ func noteID(id, cause string) string {
 // localAnswer asks the same question over loopback: what differs from the load
 // balancer's answer is the way there, not the app.
 func localAnswer(ctx context.Context, made dialect.Probe, port string) report.Note {
-	local := net.JoinHostPort("127.0.0.1", port)
+	local := net.JoinHostPort(loopback.String(), port)
 	_, verdict := dialect.Ask(ctx, made.WithAddress(local), exchange.Do)
 	text := "asked over loopback, at " + local + ", the same question passes"
 	if verdict.Outcome != dialect.Pass {

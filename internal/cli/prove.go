@@ -43,9 +43,9 @@ after another: refuses, resets, hangs, slows down. The answer must turn red, or 
 that it is degraded where the file says so, within the bound that intervals, timeouts
 and thresholds give, and be green again after. A check that cannot fail is a defect.
 
-Of a health view that is not the agent's, the app is pointed at forwarders: start this
-first, then the app. A forwarder listens on the left of --between and forwards to the
-right; nothing else touches the real dependency.
+With --health it proves the health view of any other app. A forwarder listens on the
+left of --between and forwards to the right: start this first, then the app, with the
+left as the address of its dependency. The dependency itself is left alone.
 
 The exit status is 0 when all that a forwarder can break is proven, 1 when there is a
 defect or something could not be proven, 2 for a mistake in the call.`,
@@ -73,7 +73,7 @@ defect or something could not be proven, 2 for a mistake in the call.`,
 	f.DurationVar(&o.delay, "delay", 0, "with --health: the `DURATION` by which slow is slow, in each direction (default a quarter more than --timeout)")
 	f.StringVar(&o.matcher, "matcher", "200", "with --health: status `CODES` that are green, such as 200-299")
 	f.StringVar(&o.host, "host", "", "with --health: the Host header, a `NAME`")
-	f.BoolVar(&o.asJSON, "json", false, "print for programs")
+	f.BoolVar(&o.asJSON, "json", false, "print one object for programs")
 	f.StringVar(&o.junit, "junit", "", "write a report for CI systems to this `FILE`")
 	return c
 }
