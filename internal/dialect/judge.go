@@ -11,6 +11,7 @@ import (
 	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/lbprofile"
 	"github.com/inservice/inservice/internal/matcher"
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // Judge returns what this prober makes of answers: those to Request and to what
@@ -22,7 +23,7 @@ func (p Probe) Judge(answers []exchange.Answer) Verdict {
 	}
 	last := p.read(overdue(answers[len(answers)-1]))
 	if last.Failure == exchange.OwnFault {
-		return Verdict{Outcome: Unknown, Text: safe("the probe could not be made: " + errorText(last))}
+		return Verdict{Outcome: Unknown, Text: visible.Line("the probe could not be made: "+errorText(last), 0)}
 	}
 	s, _ := p.walk(answers)
 	event := s.event
@@ -316,7 +317,7 @@ func (p Probe) verdict(event lbprofile.Event, a exchange.Answer, s step) Verdict
 	}
 	v := Verdict{Outcome: Fail, Event: event}
 	fill := p.filler(a, s, passes(event))
-	v.Reason, v.Text = safe(fill(word.Reason)), safe(fill(word.Text))
+	v.Reason, v.Text = visible.Line(fill(word.Reason), 0), visible.Line(fill(word.Text), 0)
 	ofBody := event == lbprofile.BodyCut || event == lbprofile.BodyBroken || event == lbprofile.BodyTimeout
 	switch {
 	case passes(event):

@@ -123,7 +123,9 @@ func TestWith(t *testing.T) {
 		}},
 		{"a version that is none", "alb", plain, derivations["HTTP/9"], func(*Probe) {}},
 		{"no version of TCP", "nlb-tcp", plain, derivations["HTTP/2"], func(*Probe) {}},
-		{"TLS", "alb", plain, derivations["TLS"], func(p *Probe) { p.Request.TLS, p.URL = &exchange.TLS{Min: tls.VersionTLS12}, "https://10.0.0.5:8080/health" }},
+		{"TLS", "alb", plain, derivations["TLS"], func(p *Probe) {
+			p.Request.TLS, p.URL = &exchange.TLS{Min: tls.VersionTLS12}, "https://10.0.0.5:8080/health"
+		}},
 		{"TLS with that prober's name", "generic", "http://app:80/", derivations["TLS"], func(p *Probe) {
 			p.Request.TLS, p.URL = &exchange.TLS{ServerName: "app", Min: tls.VersionTLS12}, "https://app:80/"
 		}},

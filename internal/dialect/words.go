@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/inservice/inservice/internal/exchange"
@@ -310,24 +309,6 @@ func short(s string) string {
 		end--
 	}
 	return s[:end] + "…"
-}
-
-// safe makes a text of one line that holds nothing but printable characters: all
-// others are written as escapes.
-func safe(s string) string {
-	if !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) || c == unicode.ReplacementChar }) {
-		return s
-	}
-	var b strings.Builder
-	for _, c := range s {
-		if unicode.IsPrint(c) && c != unicode.ReplacementChar {
-			b.WriteRune(c)
-			continue
-		}
-		escaped := strconv.QuoteRuneToASCII(c)
-		b.WriteString(escaped[1 : len(escaped)-1])
-	}
-	return b.String()
 }
 
 func quoted(s string) string { return strconv.Quote(short(s)) }

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // maxWords bounds a description in characters: some errors quote the answer.
@@ -31,7 +30,7 @@ func (e mismatchError) Error() string {
 // conclude sets the outcome of an attempt that did not pass.
 func (a *attempt) conclude(reason Reason, description string, err error) {
 	a.result.Reason = reason
-	a.result.Description = oneLine(description)
+	a.result.Description = visible.Line(description, maxWords)
 	a.result.Err = err
 }
 
@@ -156,24 +155,6 @@ func bare(err error) error {
 		return op.Err
 	}
 	return err
-}
-
-// oneLine makes s fit for one line of a terminal: nothing in it controls
-// anything, and it has an end. Parts of s may come from the target.
-func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	n := 0
-	return strings.Map(func(r rune) rune {
-		switch n++; {
-		case n > maxWords:
-			return -1
-		case n == maxWords:
-			return '…'
-		case !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 // round shortens a duration to three digits or so, for people.
