@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // The kernel's numbers (linux/netfilter/nf_tables.h, nfnetlink.h). They are the
@@ -67,7 +68,7 @@ func (a attributes) long(kind uint16) uint64 {
 // text is a string, which may end in a zero byte, safe to print.
 func (a attributes) text(kind uint16) string {
 	text, _, _ := strings.Cut(string(a[kind]), "\x00")
-	return printable(text)
+	return visible.Line(text, 0)
 }
 
 // value is the bytes of NFTA_DATA_VALUE in a nested attribute.
@@ -77,16 +78,6 @@ func (a attributes) value(kind uint16) []byte {
 		return nil
 	}
 	return nested[1]
-}
-
-// printable makes text from the rules safe for a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }
 
 // chain is a chain with its rules. hook is -1 if packets only come by a jump.

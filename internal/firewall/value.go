@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // answer is whether something holds, as far as is known.
@@ -228,7 +230,7 @@ func (k kind) write(value []byte) string {
 		if !slices.Contains(value, 0) {
 			name += "*" // compared as far as it goes
 		}
-		return strconv.Quote(printable(name))
+		return strconv.Quote(visible.Line(name, 0))
 	case asState:
 		return words(number(value, true), states)
 	case asFlags:

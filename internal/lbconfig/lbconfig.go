@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // Field is one field of a request's head, in the case it was written.
@@ -212,15 +214,7 @@ func recognise(file string, data []byte) string {
 	return ""
 }
 
-// printable makes text from a file safe for a terminal.
+// printable makes text from a file one line that is safe for a terminal.
 func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || r == '\n' {
-			return ' '
-		}
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\ufffd' || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '?'
-		}
-		return r
-	}, text)
+	return visible.Line(strings.NewReplacer("\t", " ", "\n", " ").Replace(text), 0)
 }

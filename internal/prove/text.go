@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // Text writes a proof for people, line by line as it goes on. It is used by one
@@ -199,11 +201,4 @@ func plural(n int, one, many string) string {
 }
 
 // plain keeps what others have written on one line, and from commanding a terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ReplaceAll(s, "\n", "; "))
-}
+func plain(s string) string { return visible.Line(strings.ReplaceAll(s, "\n", "; "), 0) }

@@ -59,7 +59,7 @@ note: intervals were shortened
 
 database, port  db:5432; must turn red within 8s
   ok      refuse        red after 1s, green again after 2s  503 fail
-          database: ?[31mrefused; now
+          database: \x1b[31mrefused; now
           broken as well, since it was turned to: spare:5432
   DEFECT  slow by 2.5s  200 ok
           stays-green: port stays green

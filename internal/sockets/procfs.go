@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // parseProc reads /proc/net/tcp or tcp6 (proc_pid_net(5)). It tells less than the
@@ -74,14 +73,4 @@ func socketInode(link string) (uint64, bool) {
 	}
 	inode, err := strconv.ParseUint(digits, 10, 64)
 	return inode, err == nil
-}
-
-// printable makes the name that a program gave itself safe for a terminal.
-func printable(comm string) string {
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.TrimRight(comm, "\n"))
 }

@@ -9,9 +9,12 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mdlayher/netlink"
+
+	"github.com/inservice/inservice/internal/visible"
 )
 
 const (
@@ -144,7 +147,7 @@ func findHolders(dir string, entries []entry, deadline time.Time) (found map[uin
 			}
 			// A process that has ended meanwhile has no name any more.
 			comm, _ := os.ReadFile(fmt.Sprintf("%s/%d/comm", dir, pid))
-			found[inode] = holder{pid: pid, name: printable(string(comm))}
+			found[inode] = holder{pid: pid, name: visible.Line(strings.TrimRight(string(comm), "\n"), 0)}
 		}
 	}
 	missing := len(wanted) - len(found)

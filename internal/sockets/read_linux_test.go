@@ -296,7 +296,7 @@ func TestFindHolders(t *testing.T) {
 		map[int][]uint64{1: {7, 8}, 20: {7}, 100: {7}, 9: {9}})
 	entries := []entry{{inode: 7}, {inode: 8}, {inode: 9}, {inode: 0}}
 	found, note := findHolders(dir, entries, time.Now().Add(time.Hour))
-	want := map[uint64]holder{7: {20, "gunicorn"}, 8: {1, "systemd"}, 9: {9, "ssh?[2Jd"}}
+	want := map[uint64]holder{7: {20, "gunicorn"}, 8: {1, "systemd"}, 9: {9, "ssh\\x1b[2Jd"}}
 	for inode, h := range want {
 		if found[inode] != h {
 			t.Errorf("socket %d is held by %+v, want %+v", inode, found[inode], h)
