@@ -187,7 +187,7 @@ func TestOpenFails(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
-		"no lab":        {func(t *testing.T, dir string) { os.RemoveAll(dir) }, "make lab LAB=DIR"},
+		"no lab":        {func(t *testing.T, dir string) { os.RemoveAll(dir) }, "LAB=DIR"},
 		"no column":     {write("cases.tsv", "id\tstack\nx\ty\n"), `no column "lb"`},
 		"empty":         {write("cases.tsv", ""), "empty"},
 		"unknown cause": {write("vocab.tsv", "cause\tkind\nhealthy\tpass\n"), `its cause "not_found" is not in vocab.tsv`},
@@ -214,6 +214,15 @@ func write(name, content string) func(*testing.T, string) {
 	}
 }
 
+func words(line string) map[string]string {
+	all := make(map[string]string)
+	for word := range strings.FieldsSeq(line) {
+		name, value, _ := strings.Cut(word, "=")
+		all[name] = value
+	}
+	return all
+}
+
 func TestQuestion(t *testing.T) {
 	const rest = " path=/up proto=http method=GET timeout=3 matcher=200-299 host=10.11.12.13:4567 site=app.example.test"
 	for lb, want := range map[string]struct{ host, method string }{
@@ -221,7 +230,7 @@ func TestQuestion(t *testing.T) {
 		"haproxy": {"", "GET"},
 		"nlb-tcp": {"", ""},
 	} {
-		q, timeout, err := question("target=127.0.0.1:4567 lb=" + lb + rest)
+		q, timeout, err := question(words("target=127.0.0.1:4567 lb=" + lb + rest))
 		if err != nil {
 			t.Errorf("%s: %v", lb, err)
 			continue
@@ -241,7 +250,7 @@ func TestQuestion(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"", "could not start", "target=127.0.0.1:1 lb=nonesuch" + rest} {
-		if q, _, err := question(line); err == nil {
+		if q, _, err := question(words(line)); err == nil {
 			t.Errorf("%q: got %+v, want an error", line, q)
 		}
 	}

@@ -24,6 +24,8 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
+
+	"github.com/inservice/inservice/internal/lab"
 )
 
 func main() {
@@ -57,11 +59,15 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (int, erro
 	if err != nil {
 		return 2, fmt.Errorf("-run: %w", err)
 	}
-	l, err := open(*dir)
+	l, err := lab.Open(*dir)
 	if err != nil {
 		return 2, err
 	}
-	defer l.close()
+	defer l.Close()
+	cases, err := readCases(l)
+	if err != nil {
+		return 2, fmt.Errorf("%s: %w", *dir, err)
+	}
 
 	var p printer = &text{out: out, verbose: *verbose}
 	switch {
@@ -71,12 +77,12 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (int, erro
 		p = &markdown{out: out}
 	}
 	var sum totals
-	for _, c := range l.cases {
+	for _, c := range cases {
 		if !wanted.MatchString(c.Name) && !wanted.MatchString(c.Cause) {
 			continue
 		}
 		for _, mended := range variants(c, *fixed) {
-			got := l.try(ctx, c, mended)
+			got := try(ctx, l, c, mended)
 			if ctx.Err() != nil {
 				return 2, errors.New("interrupted")
 			}

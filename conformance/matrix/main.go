@@ -24,6 +24,7 @@ import (
 	"github.com/inservice/inservice/conformance/real"
 	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/lab"
 )
 
 func main() {
@@ -44,31 +45,35 @@ func run(ctx context.Context, dir, only, docs string) error {
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
 	}
-	l, err := open(dir)
+	l, err := lab.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer l.Close()
+	cases, err := readCases(l)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
 	var rows []row
 	unexplained := 0
-	for _, name := range l.cases {
-		if !wanted.MatchString(name) {
+	for _, c := range cases {
+		if !wanted.MatchString(c.name) {
 			continue
 		}
 		began := time.Now()
-		r, err := l.ask(ctx, name)
+		r, err := ask(ctx, l, c)
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		rows = append(rows, r)
-		fmt.Printf("%-28s %5.1fs %s\n", name, time.Since(began).Seconds(), r)
-		for i, c := range r.cells {
-			if c.differs() && note(name, real.All()[i].Name) == 0 {
+		fmt.Printf("%-28s %5.1fs %s\n", c.name, time.Since(began).Seconds(), r)
+		for i, made := range r.cells {
+			if made.differs() && note(c.name, real.All()[i].Name) == 0 {
 				unexplained++
-				fmt.Printf("    %s: real %s (%s); dialect %s (%s)\n", real.All()[i].Name, c.theirs.Outcome, c.theirs.Said+c.theirs.Problem, c.ours.Outcome, c.ours.Text)
+				fmt.Printf("    %s: real %s (%s); dialect %s (%s)\n", real.All()[i].Name, made.theirs.Outcome, made.theirs.Said+made.theirs.Problem, made.ours.Outcome, made.ours.Text)
 			}
 		}
 	}
@@ -134,16 +139,16 @@ func count(rows []row, what func(cell) bool) int {
 
 // ask asks one case by everybody. Where a question changes the answer to the
 // next, each of them has a fresh start of the case.
-func (l *lab) ask(ctx context.Context, name string) (row, error) {
+func ask(ctx context.Context, l *lab.Lab, c testCase) (row, error) {
 	probers := real.All()
-	r := row{name: name, cells: make([]cell, len(probers))}
-	defer l.stop(name)
-	q, err := l.start(ctx, name)
+	r := row{name: c.name, cells: make([]cell, len(probers))}
+	defer l.Stop(c.name)
+	q, err := start(ctx, l, c.name)
 	if err != nil {
 		return r, err
 	}
-	if l.stateful[name] {
-		return r, l.askFresh(ctx, &r, q)
+	if c.stateful {
+		return r, askFresh(ctx, l, &r, q)
 	}
 	// The probers ask at the same time, each beside its dialect.
 	var all sync.WaitGroup
@@ -168,7 +173,7 @@ func both(ctx context.Context, p real.Prober, q real.Question) cell {
 	return cell{asked: true, ours: ourVerdict(ctx, p, q), theirs: theirAnswer(p, q)}
 }
 
-func (l *lab) askFresh(ctx context.Context, r *row, q real.Question) error {
+func askFresh(ctx context.Context, l *lab.Lab, r *row, q real.Question) error {
 	for i, p := range real.All() {
 		if _, ok := p.Fit(q); !ok {
 			continue
@@ -177,8 +182,8 @@ func (l *lab) askFresh(ctx context.Context, r *row, q real.Question) error {
 			func(q real.Question) { r.cells[i].ours = ourVerdict(ctx, p, q) },
 			func(q real.Question) { r.cells[i].theirs = theirAnswer(p, q) },
 		} {
-			l.stop(r.name)
-			again, err := l.start(ctx, r.name)
+			l.Stop(r.name)
+			again, err := start(ctx, l, r.name)
 			if err != nil {
 				return err
 			}
