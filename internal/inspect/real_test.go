@@ -38,7 +38,7 @@ func TestRealHAProxy(t *testing.T) {
 	runs := map[string]*run{}
 	for name, check := range checks {
 		runs[name] = start(t, Options{})
-		config += fmt.Sprintf("backend %s\n ", strings.ReplaceAll(name, " ", "-")) + fmt.Sprintf(check.backend, runs[name].address) + "\n"
+		config += fmt.Sprintf("backend %s\n timeout check 5s\n ", strings.ReplaceAll(name, " ", "-")) + fmt.Sprintf(check.backend, runs[name].address) + "\n"
 	}
 	realserver.HAProxy(t, config)
 	for name, check := range checks {

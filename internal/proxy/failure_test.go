@@ -240,7 +240,7 @@ func TestClientStopsSending(t *testing.T) {
 // TestSlowAnswerAfterBody has an answer take longer than the client's body may
 // stop for: once the body has been read, that bound must be gone.
 func TestSlowAnswerAfterBody(t *testing.T) {
-	const timeout, parts = 200 * time.Millisecond, 20
+	const timeout, parts = 600 * time.Millisecond, 20
 	f := serve(t, &proxy.Proxy{
 		Picker: fixed(target(t, func(w http.ResponseWriter, r *http.Request) {
 			readAll(t, r.Body)
