@@ -89,23 +89,16 @@ func build(profile lbprofile.Profile, rawURL string, o Options) (Probe, error) {
 	}
 	p.Rules = rulesOf(profile, o, t)
 	p.Request = exchange.Request{
-		Address:        address(t, o.Resolve),
-		Source:         o.Source,
-		Timeout:        profile.Timeout,
-		ConnectTimeout: profile.Connect,
+		Address: address(t, o.Resolve),
+		Source:  o.Source,
 	}
 	if o.Proxy != nil {
 		p.Request.Proxy = *o.Proxy
 	}
-	if (t.scheme == "tcp" || t.scheme == "tls") && profile.TimeoutTCP > 0 {
-		p.Request.Timeout, p.Request.ConnectTimeout = profile.TimeoutTCP, 0
+	if host, _, err := net.SplitHostPort(p.Request.Address); err == nil && profile.IPv4 && nameOnly(host) != "" {
+		p.Request.Network = "tcp4"
 	}
-	if o.Timeout > 0 {
-		p.Request.Timeout, p.Request.ConnectTimeout = o.Timeout, 0
-	}
-	if p.Request.Timeout <= 0 {
-		p.Request.Timeout = fallbackTimeout
-	}
+	limit(&p.Request, profile, t, o)
 	if profile.BodyBytes > 0 {
 		p.Request.MaxBody = max(profile.BodyBytes, 64<<10)
 	}
@@ -126,6 +119,27 @@ func build(profile lbprofile.Profile, rawURL string, o Options) (Probe, error) {
 		p.dropUnknown("version of HTTP")
 	}
 	return p, nil
+}
+
+// limit writes the time-outs of a probe.
+func limit(r *exchange.Request, p lbprofile.Profile, t target, o Options) {
+	switch {
+	case o.Timeout > 0:
+		bound(r, o.Timeout)
+	case (t.scheme == "tcp" || t.scheme == "tls") && p.TimeoutTCP > 0:
+		bound(r, p.TimeoutTCP)
+	case t.scheme == "https" && p.TimeoutTLS > 0:
+		bound(r, p.TimeoutTLS)
+	case p.Timeout > 0:
+		r.Timeout, r.ConnectTimeout, r.AnswerTimeout = p.Timeout, p.Connect, p.Answer
+	default:
+		bound(r, fallbackTimeout)
+	}
+}
+
+// bound makes timeout the bound of the whole, and the only one.
+func bound(r *exchange.Request, timeout time.Duration) {
+	r.Timeout, r.ConnectTimeout, r.AnswerTimeout = timeout, 0, 0
 }
 
 // mean notes what an HTTP question to the same target would be. This prober only
@@ -183,7 +197,7 @@ func address(t target, resolve string) string {
 		return "unix:" + t.unix
 	}
 	if resolve == "" {
-		return net.JoinHostPort(t.host, t.port)
+		return net.JoinHostPort(t.host+t.zone, t.port)
 	}
 	if strings.HasPrefix(resolve, "unix:/") {
 		return resolve

@@ -158,6 +158,9 @@ func hostIn(head string) *string {
 func TestOptions(t *testing.T) {
 	proxy := exchange.ProxyV2Local
 	from := netip.MustParseAddr("127.0.0.9")
+	bounds := func(p Probe) any {
+		return [3]time.Duration{p.Request.Timeout, p.Request.ConnectTimeout, p.Request.AnswerTimeout}
+	}
 	tests := []struct {
 		name, dialect, url string
 		o                  Options
@@ -177,6 +180,7 @@ func TestOptions(t *testing.T) {
 		{"port", "alb", "http://10.0.0.5/", Options{Port: 8086}, func(p Probe) any { return p.Request.Address + p.host() }, "10.0.0.5:808610.0.0.5:8086"},
 		{"IPv6", "alb", "http://[2001:db8::1]/", Options{}, func(p Probe) any { return p.Request.Address + p.host() }, "[2001:db8::1]:80[2001:db8::1]:80"},
 		{"IPv6 without port", "gcp", "http://[2001:db8::1]/", Options{}, func(p Probe) any { return p.host() }, "[2001:db8::1]"},
+		{"IPv6 with a zone, which is dialled and not told", "alb", "http://[fe80::1%25eth0]:81/", Options{}, func(p Probe) any { return p.Request.Address + " " + p.host() + " " + p.URL }, "[fe80::1%eth0]:81 [fe80::1]:81 http://[fe80::1]:81/"},
 		{"no Host", "alb", "http://a:1/", Options{Host: pointer("")}, func(p Probe) any { return p.host() }, ""},
 		{"Hetzner's domain", "hetzner", "http://a:1/", Options{Host: pointer("b")}, func(p Probe) any { return p.Request.Fields }, []exchange.Field{{Name: "Host", Value: "b"}}},
 		{"field left out", "kubelet", "http://a:1/", Options{Fields: []exchange.Field{{Name: "accept"}}}, func(p Probe) any { return len(p.Request.Fields) }, 3},
@@ -186,9 +190,14 @@ func TestOptions(t *testing.T) {
 		{"resolve IPv6", "alb", "http://app:81/", Options{Resolve: "2001:db8::1"}, func(p Probe) any { return p.Request.Address }, "[2001:db8::1]:81"},
 		{"unix", "alb", "http://unix:/run/app.sock:/up", Options{}, func(p Probe) any { return p.Request.Address + p.Request.Path + p.host() }, "unix:/run/app.sock/uplocalhost"},
 		{"unix, bare", "caddy", "unix:/run/app.sock", Options{}, func(p Probe) any { return p.Request.Address + p.host() }, "unix:/run/app.socklocalhost"},
-		{"timeout", "route53", "http://a:1/", Options{Timeout: time.Second}, func(p Probe) any { return [2]time.Duration{p.Request.Timeout, p.Request.ConnectTimeout} }, [2]time.Duration{time.Second, 0}},
-		{"time-out by default", "route53", "http://a:1/", Options{}, func(p Probe) any { return [2]time.Duration{p.Request.Timeout, p.Request.ConnectTimeout} }, [2]time.Duration{6 * time.Second, 4 * time.Second}},
-		{"time-out of TCP", "route53", "tcp://a:1", Options{}, func(p Probe) any { return [2]time.Duration{p.Request.Timeout, p.Request.ConnectTimeout} }, [2]time.Duration{10 * time.Second, 0}},
+		{"timeout", "route53", "http://a:1/", Options{Timeout: time.Second}, bounds, [3]time.Duration{time.Second}},
+		{"time-out by default", "route53", "http://a:1/", Options{}, bounds, [3]time.Duration{6 * time.Second, 4 * time.Second, 2 * time.Second}},
+		{"time-out of TCP", "route53", "tcp://a:1", Options{}, bounds, [3]time.Duration{10 * time.Second}},
+		{"time-out of https", "nlb", "https://a:1/", Options{}, func(p Probe) any { return p.Request.Timeout }, 10 * time.Second},
+		{"time-out of http", "nlb", "http://a:1/", Options{}, func(p Probe) any { return p.Request.Timeout }, 6 * time.Second},
+		{"a name at its IPv4 addresses", "route53", "http://a:1/", Options{}, func(p Probe) any { return p.Request.Network }, "tcp4"},
+		{"an IPv6 address as it is", "route53", "http://[2001:db8::1]:1/", Options{}, func(p Probe) any { return p.Request.Network }, ""},
+		{"a name at all its addresses", "alb", "http://a:1/", Options{}, func(p Probe) any { return p.Request.Network }, ""},
 		{"time-out of none known", "envoy", "http://a:1/", Options{}, func(p Probe) any { return p.Request.Timeout }, 5 * time.Second},
 		{"matcher", "alb", "http://a:1/", Options{Matcher: "200-299"}, func(p Probe) any { return p.Rules.Success }, "200-299"},
 		{"gRPC matcher", "alb-grpc", "grpc://a:1", Options{Matcher: "0,12"}, func(p Probe) any { return p.Rules.GRPC }, "0,12"},

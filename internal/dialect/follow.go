@@ -124,8 +124,15 @@ func (p Probe) redirected(s step, a exchange.Answer, from, to *url.URL, location
 	q.Request = s.request
 	q = q.clone()
 	r := &q.Request
-	if a.Status <= 303 && r.Method != "HEAD" {
-		r.Method = "GET"
+	if a.Status <= 303 {
+		if r.Method != "HEAD" {
+			r.Method = "GET"
+		}
+		r.Body = nil
+		q.dropFields(ofBody)
+	}
+	if !sameSite(to.Hostname(), p.hostname()) {
+		q.dropFields(credentials)
 	}
 	r.Path = to.EscapedPath()
 	if r.Path == "" {
@@ -163,6 +170,27 @@ func (p Probe) redirected(s step, a exchange.Answer, from, to *url.URL, location
 	}
 	r.Timeout, r.ConnectTimeout = left, 0
 	return step{request: q.Request, url: to.String(), method: s.method, hops: s.hops + 1, spent: s.spent}
+}
+
+// The fields that a redirect leaves behind: those about a body that is not sent
+// again, and those that prove to one site who asks, on the way to another. Go's
+// client and curl do so; of the others nothing is known, and a secret is safer
+// kept.
+var (
+	ofBody      = []string{"Content-Encoding", "Content-Language", "Content-Length", "Content-Location", "Content-Type", "Transfer-Encoding"}
+	credentials = []string{"Authorization", "Cookie", "Cookie2", "Proxy-Authenticate", "Proxy-Authorization", "Www-Authenticate"}
+)
+
+func (p *Probe) dropFields(names []string) {
+	for _, name := range names {
+		p.setField(name, "")
+	}
+}
+
+// sameSite reports whether host is that of the site or a name below it.
+func sameSite(host, site string) bool {
+	host, site = strings.ToLower(host), strings.ToLower(site)
+	return host == site || strings.HasSuffix(host, "."+site) && nameOnly(host) != ""
 }
 
 // referer is what Go's client says where it comes from.

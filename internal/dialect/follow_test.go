@@ -1,6 +1,9 @@
 package dialect
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +70,17 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// TestNextHandshake: the server name that was chosen is that of one host.
+func TestNextHandshake(t *testing.T) {
+	p := must(t, "consul", "https://10.0.0.5/", Options{SNI: pointer("app.example"), Verify: pointer(false)})
+	for location, want := range map[string]string{"/x": "app.example", "https://10.0.0.5:8443/": "app.example", "https://other.example/": "other.example"} {
+		r, more := p.Next([]exchange.Answer{redirect(302, location)})
+		if !more || r.TLS == nil || r.TLS.ServerName != want || r.TLS.Verify {
+			t.Errorf("to %s: %+v, want the name %s, not verified", location, r.TLS, want)
+		}
+	}
+}
+
 // TestHops counts how many redirects each dialect follows.
 func TestHops(t *testing.T) {
 	for name, want := range map[string]int{"kubelet": 9, "consul": 9, "traefik": 9, "kamal": 9, "blackbox": 10, "gatus": uncapped, "uptimerobot": uncapped, "alb": 0} {
@@ -110,6 +124,61 @@ func TestCookies(t *testing.T) {
 		}
 		if !more || got != want {
 			t.Errorf("%s: Cookie %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestCredentials: what proves who asks goes to no other site.
+func TestCredentials(t *testing.T) {
+	secret := []exchange.Field{{Name: "authorization", Value: "Bearer s3cret"}, {Name: "Cookie", Value: "session=1"}, {Name: "X-Env", Value: "live"}}
+	for _, tt := range []struct {
+		url, location string
+		kept          bool
+	}{
+		{"http://app.example/", "/x", true},
+		{"http://app.example/", "https://APP.example:8443/x", true},
+		{"http://app.example/", "http://eu.app.example/x", true},
+		{"http://app.example/", "http://example/x", false},
+		{"http://app.example/", "http://notapp.example/x", false},
+		{"http://10.0.0.5/", "http://app.example/x", false},
+		{"http://10.0.0.5/", "//10.0.0.6/x", false},
+	} {
+		for _, name := range []string{"consul", "gatus", "uptimerobot"} {
+			r, more := must(t, name, tt.url, Options{Fields: secret}).Next([]exchange.Answer{redirect(302, tt.location)})
+			var got []string
+			for _, f := range r.Fields {
+				switch strings.ToLower(f.Name) {
+				case "authorization", "cookie", "x-env":
+					got = append(got, f.Value)
+				}
+			}
+			slices.Sort(got)
+			want := []string{"live"}
+			if tt.kept {
+				want = []string{"Bearer s3cret", "live", "session=1"}
+			}
+			if !more || !slices.Equal(got, want) {
+				t.Errorf("%s, %s to %s: %q is handed on, want %q", name, tt.url, tt.location, got, want)
+			}
+		}
+	}
+}
+
+// TestRedirectedBody: who asks with GET in place of POST sends no body, and says
+// nothing about one.
+func TestRedirectedBody(t *testing.T) {
+	p := must(t, "consul", "http://a:1/", Options{Method: "POST", Fields: []exchange.Field{{Name: "Content-Type", Value: "text/plain"}, {Name: "Content-Length", Value: "2"}}})
+	p.Request.Body = []byte("hi")
+	for code, want := range map[int]string{302: "GET []", 307: "POST hi [2 text/plain]"} {
+		r, _ := p.Next([]exchange.Answer{redirect(code, "/x")})
+		var about []string
+		for _, f := range r.Fields {
+			if strings.HasPrefix(f.Name, "Content-") {
+				about = append(about, f.Value)
+			}
+		}
+		if got := strings.Replace(fmt.Sprintf("%s %s %v", r.Method, r.Body, about), "  ", " ", 1); got != want {
+			t.Errorf("%d: %s, want %s", code, got, want)
 		}
 	}
 }

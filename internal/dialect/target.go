@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,7 +15,8 @@ import (
 // target is what a URL says, before a dialect makes a request of it.
 type target struct {
 	scheme string // "http", "https", "h2c", "tcp", "tls", "grpc", "grpcs"
-	host   string // without brackets; of a unix socket "localhost"
+	host   string // without brackets and zone; of a unix socket "localhost"
+	zone   string // of an IPv6 address, with its percent sign: it matters on this machine only, and is never sent
 	port   string // as written, or that of the scheme; empty if there is none
 	stated bool   // the port is in the URL
 	path   string // with its query, as it goes into the request line; empty if the URL has none
@@ -56,6 +58,9 @@ func parseTarget(raw string) (target, error) {
 		return target{}, fmt.Errorf("target %s://…@%s: no balancer sends a name and password; put them into an Authorization field", t.scheme, u.Host)
 	}
 	t.host, t.port = u.Hostname(), u.Port()
+	if addr, err := netip.ParseAddr(t.host); err == nil && addr.Zone() != "" {
+		t.host, t.zone = addr.WithZone("").String(), "%"+addr.Zone()
+	}
 	if t.host == "" {
 		return target{}, fmt.Errorf("target %q: no host in it; write it as %s://host:port/path", raw, t.scheme)
 	}

@@ -222,12 +222,12 @@ func (p Probe) WithProxy(header exchange.ProxyHeader) Probe {
 	return p
 }
 
-// WithTimeout waits for as long. A bound of its own for connecting goes; zero or
-// less changes nothing.
+// WithTimeout waits for as long. Bounds for connecting and for answering by
+// themselves go; zero or less changes nothing.
 func (p Probe) WithTimeout(timeout time.Duration) Probe {
 	p = p.clone()
 	if timeout > 0 {
-		p.Request.Timeout, p.Request.ConnectTimeout = timeout, 0
+		bound(&p.Request, timeout)
 	}
 	return p
 }

@@ -137,7 +137,9 @@ func TestWith(t *testing.T) {
 		{"address", "alb", plain, derivations["address"], func(p *Probe) { p.Request.Address = "192.0.2.1:81" }},
 		{"source", "alb", plain, derivations["source"], func(p *Probe) { p.Request.Source = netip.MustParseAddr("127.0.0.9") }},
 		{"proxy header", "alb", plain, derivations["proxy header"], func(p *Probe) { p.Request.Proxy = exchange.ProxyV1 }},
-		{"time-out", "route53", plain, derivations["time-out"], func(p *Probe) { p.Request.Timeout, p.Request.ConnectTimeout = time.Minute, 0 }},
+		{"time-out", "route53", plain, derivations["time-out"], func(p *Probe) {
+			p.Request.Timeout, p.Request.ConnectTimeout, p.Request.AnswerTimeout = time.Minute, 0, 0
+		}},
 		{"no time-out", "route53", plain, derivations["no time-out"], func(*Probe) {}},
 		{"verify", "alb", secure, derivations["verify"], func(p *Probe) { p.Request.TLS.Verify, p.Request.TLS.VerifyName = true, "10.0.0.5" }},
 	}

@@ -13,6 +13,9 @@ import (
 func (t *talk) begin(proto string, status int, text string) {
 	t.answer.Proto, t.answer.Status, t.answer.Text = proto, status, text
 	t.enter(ReadingBody, time.Now())
+	if t.unbound() {
+		t.due = t.whole
+	}
 }
 
 // room is how much of the body there is still to read.

@@ -29,11 +29,15 @@ var ErrTimeout = errors.New("out of time")
 type talk struct {
 	ask    Request
 	answer Answer
-	due    time.Time // when Timeout passes
+	due    time.Time // when Timeout passes, or AnswerTimeout while it counts
 	wire   *wire     // nil before there is a connection
 	asked  time.Time // when sending the request began
 
 	checked bool // whether the certificate was tried already
+
+	giveUp func(cause error) // ends the exchange before its time
+	timer  *time.Timer       // of AnswerTimeout, with Patience; nil while that bounds nothing
+	whole  time.Time         // what due was before AnswerTimeout counted
 }
 
 // Do makes one exchange and returns when it is over, at the latest when Timeout
@@ -52,6 +56,8 @@ func Do(ctx context.Context, r Request) Answer {
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, bound, ErrTimeout)
 	defer cancel()
+	ctx, t.giveUp = context.WithCancelCause(ctx)
+	defer t.giveUp(nil)
 
 	err := r.validate()
 	if err == nil {
@@ -142,6 +148,8 @@ func (t *talk) converse(ctx context.Context) error {
 		return err // the connection came too late
 	}
 	t.answer.Remote, t.answer.Local = addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
+	t.boundAnswer()
+	defer t.unbound()
 
 	before := proxyHeader(t.ask.Proxy, conn)
 	if t.ask.TLS != nil {
@@ -166,6 +174,19 @@ func (t *talk) converse(ctx context.Context) error {
 	}
 	return t.say(before)
 }
+
+// boundAnswer begins the time of AnswerTimeout, where that passes before Timeout.
+func (t *talk) boundAnswer() {
+	due := time.Now().Add(t.ask.AnswerTimeout)
+	if t.ask.AnswerTimeout <= 0 || !due.Before(t.due) {
+		return
+	}
+	t.due, t.whole = due, t.due
+	t.timer = time.AfterFunc(t.ask.AnswerTimeout+max(0, t.ask.Patience), func() { t.giveUp(ErrTimeout) })
+}
+
+// unbound ends the time of AnswerTimeout. It reports whether that counted.
+func (t *talk) unbound() bool { return t.timer != nil && t.timer.Stop() }
 
 func addressOf(a net.Addr) string {
 	if a == nil {

@@ -101,11 +101,13 @@ type Request struct {
 	Pseudo []string
 
 	// Timeout bounds the whole exchange. Zero means 5 s. ConnectTimeout, if not
-	// zero, bounds connecting by itself.
-	Timeout, ConnectTimeout time.Duration
+	// zero, bounds connecting by itself, and AnswerTimeout what follows up to the
+	// end of the answer's head.
+	Timeout, ConnectTimeout, AnswerTimeout time.Duration
 
-	// Patience is for how long the exchange goes on after Timeout, to see whether
-	// the answer is late or never comes. Answer.Late tells that it was.
+	// Patience is for how long the exchange goes on after Timeout, or after
+	// AnswerTimeout, to see whether the answer is late or never comes. Answer.Late
+	// tells that it was.
 	Patience time.Duration
 
 	// MaxBody is how many bytes of a body are read; zero means 64 KiB.
@@ -149,7 +151,7 @@ const (
 	NoSuchHost   Failure = "no such host"   // the name has no address, or none could be found out
 	Refused      Failure = "refused"        // connecting was refused; of a unix socket also that it does not exist
 	Unreachable  Failure = "unreachable"    // no route, or forbidden by a firewall that says so
-	TimedOut     Failure = "timed out"      // Timeout (with Patience) or ConnectTimeout ran out
+	TimedOut     Failure = "timed out"      // Timeout or AnswerTimeout (with Patience), or ConnectTimeout, ran out
 	Reset        Failure = "reset"          // the server broke the connection
 	Closed       Failure = "closed"         // the server closed the connection, in order, too early
 	NotTLS       Failure = "not TLS"        // the server's bytes are no TLS; Received holds what is known of them

@@ -178,6 +178,48 @@ func TestConnectTimeout(t *testing.T) {
 	})
 }
 
+// TestAnswerTimeout: it bounds what comes between the connection and the body, and
+// nothing else.
+func TestAnswerTimeout(t *testing.T) {
+	const limit = 2 * time.Second
+	for name, tt := range map[string]struct {
+		stuck    int // of stuckAt, for 3 s
+		patience time.Duration
+		failure  exchange.Failure
+		stage    exchange.Stage
+		total    time.Duration
+		late     bool
+	}{
+		"connecting":               {0, 0, exchange.None, exchange.Done, 3 * time.Second, false},
+		"handshake":                {1, 0, exchange.TimedOut, exchange.Handshaking, limit, false},
+		"first byte":               {4, 0, exchange.TimedOut, exchange.Waiting, limit, false},
+		"head":                     {7, 0, exchange.TimedOut, exchange.ReadingHead, limit, false},
+		"body":                     {9, 0, exchange.None, exchange.Done, 3 * time.Second, false},
+		"with patience":            {4, 2 * time.Second, exchange.None, exchange.Done, 3 * time.Second, true},
+		"with too little patience": {4, time.Second / 2, exchange.TimedOut, exchange.Waiting, limit + time.Second/2, true},
+		"body, with patience":      {9, time.Minute, exchange.None, exchange.Done, 3 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := stuckAt()[tt.stuck].start(t)
+				r.Timeout, r.AnswerTimeout, r.Patience = 5*time.Second, limit, tt.patience
+				a := exchange.Do(t.Context(), r)
+				expect(t, a, tt.failure, tt.stage)
+				if a.Phases.Total != tt.total || a.Late != tt.late || tt.late && a.Overdue != exchange.Waiting {
+					t.Errorf("took %v, late %v at %v; want %v, %v", a.Phases.Total, a.Late, a.Overdue, tt.total, tt.late)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := stuckAt()[4].start(t)
+		r.Timeout, r.AnswerTimeout = time.Second, limit
+		if a := exchange.Do(t.Context(), r); a.Phases.Total != time.Second {
+			t.Errorf("took %v, longer than the whole may", a.Phases.Total)
+		}
+	})
+}
+
 // TestDrip: no stage is endless for coming in small pieces.
 func TestDrip(t *testing.T) {
 	const frame = "\x00\x00\x08\x06\x00\x00\x00\x00\x00pingpong"

@@ -35,7 +35,9 @@ type Profile struct {
 	Interval   time.Duration // from one probe to the next, of one of its nodes
 	Timeout    time.Duration // of an HTTP probe (of a TCP or gRPC probe, where it makes no other); what it bounds, Covers says
 	TimeoutTCP time.Duration // of a TCP probe, where that differs
+	TimeoutTLS time.Duration // of an https probe, where that differs
 	Connect    time.Duration // for connecting alone, where that has a bound of its own
+	Answer     time.Duration // from the connection to the status line, where that has a bound of its own
 	Covers     Covers        // what Timeout bounds
 	Healthy    int           // passes in a row that bring a target back
 	Unhealthy  int           // failures in a row that take a target out
@@ -43,6 +45,7 @@ type Profile struct {
 	Start      Start         // a target without a result
 	AllDown    AllDown       // no target passes
 
+	IPv4       bool           // of a name's addresses it asks those of IPv4 alone
 	Method     string         // of an HTTP probe
 	Path       string         // the target of the request line
 	Version    string         // "HTTP/1.1", "HTTP/1.0"; "HTTP/0.9" is a request line without a version
