@@ -12,10 +12,12 @@ import (
 const (
 	diagByFamily  = 20 // SOCK_DIAG_BY_FAMILY, type of request and answer
 	diagV6Only    = 11 // INET_DIAG_SKV6ONLY, an attribute of one byte
+	diagInfo      = 2  // INET_DIAG_INFO, an attribute: struct tcp_info (linux/tcp.h)
 	diagAnswer    = 72 // size of struct inet_diag_msg, attributes follow
 	diagRequest   = 56 // size of struct inet_diag_req_v2
 	protocolTCP   = 6
 	stateListen   = 10
+	stateOpen     = 1 // TCP_ESTABLISHED
 	familyInet    = 2
 	familyInet6   = 10
 	attributeHead = 4
@@ -65,15 +67,21 @@ func parseDiag(b []byte) (e entry, ok bool, err error) {
 
 // v6Only looks for the attribute that says so.
 func v6Only(attributes []byte) (bool, error) {
+	only, err := attribute(attributes, diagV6Only)
+	return len(only) > 0 && only[0] != 0, err
+}
+
+// attribute is the value of the first attribute of a kind; nil if there is none.
+func attribute(attributes []byte, wanted uint16) ([]byte, error) {
 	for len(attributes) >= attributeHead {
 		size, kind := int(binary.NativeEndian.Uint16(attributes)), binary.NativeEndian.Uint16(attributes[2:])
 		if size < attributeHead || size > len(attributes) {
-			return false, fmt.Errorf("attribute of %d bytes, %d are left", size, len(attributes))
+			return nil, fmt.Errorf("attribute of %d bytes, %d are left", size, len(attributes))
 		}
-		if kind == diagV6Only && size > attributeHead {
-			return attributes[attributeHead] != 0, nil
+		if kind == wanted {
+			return attributes[attributeHead:size], nil
 		}
 		attributes = attributes[min((size+3)&^3, len(attributes)):]
 	}
-	return false, nil
+	return nil, nil
 }

@@ -61,37 +61,49 @@ func deviceName(index int) string {
 	return "interface " + strconv.Itoa(index)
 }
 
-// ask lists the sockets by the kernel's socket diagnosis. A kernel without IPv6
-// has no answer for that family, which is no error.
+// ask lists the sockets by the kernel's socket diagnosis.
 func ask() ([]entry, error) {
+	var all []entry
+	err := dump(listenRequest, time.Time{}, func(b []byte) error {
+		e, listens, err := parseDiag(b)
+		if listens && err == nil {
+			all = append(all, e)
+		}
+		return err
+	})
+	return all, err
+}
+
+// dump asks the kernel's socket diagnosis for the sockets of each family and gives
+// them to each one at a time. A kernel without IPv6 has no answer for that family,
+// which is no error.
+func dump(request func(family byte) []byte, deadline time.Time, each func([]byte) error) error {
 	conn, err := netlink.Dial(netlinkSockDiag, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
-	var all []entry
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
 	for _, family := range []byte{familyInet, familyInet6} {
 		answers, err := conn.Execute(netlink.Message{
 			Header: netlink.Header{Type: diagByFamily, Flags: netlink.Request | netlink.Dump},
-			Data:   listenRequest(family),
+			Data:   request(family),
 		})
 		if family == familyInet6 && errors.Is(err, os.ErrNotExist) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, answer := range answers {
-			e, listens, err := parseDiag(answer.Data)
-			if err != nil {
-				return nil, err
-			}
-			if listens {
-				all = append(all, e)
+			if err := each(answer.Data); err != nil {
+				return err
 			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
 func readProc() ([]entry, error) {

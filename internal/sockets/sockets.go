@@ -1,8 +1,8 @@
 // Package sockets tells what only the machine itself knows of its ports: who
-// listens where, and how full the queues are.
+// listens where, how full the queues are, and what goes through one.
 //
-// Read asks the kernel and keeps nothing; a Table is a plain value, and what is
-// concluded from it is pure. Everything may be used from any number of
+// Read and Watch ask the kernel and keep nothing; a Table and a Traffic are plain
+// values, and what is concluded from them is pure. Everything may be used from any number of
 // goroutines at once.
 package sockets
 
