@@ -216,6 +216,7 @@ func withVersion(r exchange.Request, c change) exchange.Request {
 	return r
 }
 
+// withTLS turns TLS on or off, offers old versions, or leaves the certificate unchecked.
 func withTLS(r exchange.Request, how string) exchange.Request {
 	switch how {
 	case "off":
@@ -238,6 +239,7 @@ func withTLS(r exchange.Request, how string) exchange.Request {
 	return r
 }
 
+// cloneTLS copies what a change may change; of nothing it makes an empty one.
 func cloneTLS(t *exchange.TLS) *exchange.TLS {
 	if t == nil {
 		return &exchange.TLS{}

@@ -73,7 +73,7 @@ func (d *desk) red(base view, r *Report) {
 		}
 	}
 	o := d.explain(base.at)
-	if d.again(base.at, 1).passes() && base.silent() {
+	if base.quickAgain(d) {
 		d.unsteady(base, r)
 		return
 	}
@@ -118,7 +118,8 @@ func (d *desk) tidy(o outcome) []Finding {
 // mostRepeats is how often the probe is repeated to see a pattern.
 const mostRepeats = 8
 
-// unsteady: the very same request passes and fails.
+// unsteady: the very same request passes and fails. Where only our own pace makes it
+// fail, that is noted, and the verdict stays.
 func (d *desk) unsteady(base view, r *Report) {
 	repeats := mostRepeats
 	if !base.quick() {
@@ -126,15 +127,29 @@ func (d *desk) unsteady(base view, r *Report) {
 	}
 	series := []view{base}
 	for n := range repeats {
+		if passes := limitedAfter(series); passes >= enough && len(series) > passes+1 {
+			break // the limit is found; more would only use it up
+		}
 		if w := d.again(base.at, n+1); w.ok {
 			series = append(series, w)
 		}
+	}
+	if passes := limitedAfter(series); passes >= enough || passes > 0 && d.see(base.at.with(later)).passes() {
+		r.Notes = append(r.Notes, limitNote(passes, base.answer(), series[passes].answer()))
+		return
 	}
 	if o := d.known[key(base.at.with(later).name())]; o != nil {
 		series = append(series, view{ok: true, at: base.at.with(later), o: o, name: o.Experiment.Name})
 	}
 	// In the order in which they were asked.
 	slices.SortStableFunc(series, func(a, b view) int { return a.answer().Began.Compare(b.answer().Began) })
+	takingTurns(series, r)
+}
+
+// takingTurns says of repetitions, of which some pass and some fail, what makes
+// them differ.
+func takingTurns(series []view, r *Report) {
+	base, last := series[0], series[len(series)-1]
 	var words []string
 	passed, failed, turns := 0, 0, 0
 	limited := true
@@ -158,15 +173,16 @@ func (d *desk) unsteady(base view, r *Report) {
 	}
 	r.Verdict = Flap
 	text := fmt.Sprintf("The same request, %d times: %s.", len(series), strings.Join(words, ", "))
-	last := series[len(series)-1]
 	var f Finding
+	// A 503 that gives way to nothing but passes, at our pace, was no limit.
+	healed := !base.passes() && last.passes() && turns == 1 && passed >= 2
 	switch {
-	case limited:
+	case limited && !(healed && base.status() == 503):
 		if !base.passes() {
 			r.Verdict = Fail // what is left to pass now and then, others use up
 		}
 		f = seen("rate_limited", 0.9, text, series...)
-	case !base.passes() && last.passes() && turns == 1 && passed >= 2:
+	case healed:
 		f = seen("cold_start", min(0.95, 0.7+0.05*float64(passed)), text, series...).also("Only the first failed; nothing was changed.")
 	default:
 		f = seen("flapping", 0.95, text, series...)

@@ -6,9 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
-	"github.com/inservice/inservice/internal/software"
 )
 
 // desk is where one question is thought about: what is known, and the first thing
@@ -22,21 +20,16 @@ type desk struct {
 	known  map[string]*Observation
 	order  []*Observation
 	wanted *Experiment
-	spent  time.Duration
+	spent  time.Duration // since the first request
+	ends   time.Duration // when there is no more time to ask, as spent counts
 	ruled  []string
 }
 
-// view is an observation as the thinking sees it.
-type view struct {
-	ok   bool // it was made
-	at   setting
-	o    *Observation
-	name string
-}
-
+// newDesk puts what was observed on a desk, and reckons how much time there is left.
 func newDesk(q Question, observations []Observation) *desk {
 	d := &desk{q: q, known: make(map[string]*Observation)}
 	var began, ended time.Time
+	pending := false
 	for i := range observations {
 		o := &observations[i]
 		d.known[key(o.Experiment.Name)] = o
@@ -49,11 +42,15 @@ func newDesk(q Question, observations []Observation) *desk {
 				ended = end
 			}
 		}
-		if o.Pending {
-			d.spent = d.timeout()
-		}
+		pending = pending || o.Pending
 	}
-	d.spent = max(d.spent, ended.Sub(began))
+	d.spent, d.ends = ended.Sub(began), d.timeout()+over
+	if pending {
+		// The first of the others was asked when the time-out had passed. What is
+		// asked while the base waits must not outlast it: it may need to be repeated.
+		d.spent += d.timeout()
+		d.ends = d.timeout() + d.patience()
+	}
 	return d
 }
 
@@ -65,35 +62,51 @@ func (d *desk) timeout() time.Duration {
 	return 5 * time.Second
 }
 
-// deadline is how long all of it may take. What is left below 5 seconds more than
-// the time-out is for starting and printing.
-func (d *desk) deadline() time.Duration { return d.timeout() + 4600*time.Millisecond }
+// over is how much longer than the time-out all of it may take. What is left below
+// 4 seconds is for the pauses between experiments, and below 5 for starting and
+// printing on a slow machine.
+const over = 3700 * time.Millisecond
 
-func (d *desk) left() time.Duration { return d.deadline() - d.spent }
+// left is how much time there is for experiments now.
+func (d *desk) left() time.Duration { return d.ends - d.spent }
+
+// shortest is the least time that is worth an experiment.
+const shortest = 200 * time.Millisecond
 
 // see returns what an experiment brought, and wants it if it was not made and
 // there is room for it.
 func (d *desk) see(at setting) view {
 	name := at.name()
 	if o, ok := d.known[key(name)]; ok {
-		return view{ok: true, at: at, o: o, name: o.Experiment.Name}
+		return view{ok: true, at: at, o: o, name: o.Experiment.Name, lent: d.lent(at, o)}
 	}
-	if d.wanted == nil && len(d.known) < MostRequests && d.left() > 300*time.Millisecond {
-		e := at.experiment(d.q.Probe)
-		if len(at.changes) == 0 {
-			e.Probe.Request.ConnectTimeout = d.connectTimeout()
-			e.Probe.Request.Patience = d.patience()
-		} else {
-			e.Probe.Request.Patience = 0
-			e.Probe.Request.ConnectTimeout = 0
-			e.Probe.Request.Timeout = d.allowance(at)
-			if last := at.changes[len(at.changes)-1]; last == later {
-				e.Wait = laterWait
-			}
-		}
-		d.wanted = &e
+	if d.wanted == nil && len(d.known) < MostRequests {
+		d.wanted = d.want(at)
 	}
 	return view{at: at, name: name, o: &Observation{}}
+}
+
+// want is the experiment that a setting makes, as far as there is time for it.
+func (d *desk) want(at setting) *Experiment {
+	e := at.experiment(d.q.Probe)
+	r := &e.Probe.Request
+	if len(at.changes) == 0 {
+		r.ConnectTimeout, r.Patience = d.connectTimeout(), d.patience()
+		return &e
+	}
+	e.Wait = d.pace()
+	if at.changes[len(at.changes)-1] == later {
+		e.Wait = laterWait
+	}
+	if d.left() < e.Wait+shortest+100*time.Millisecond {
+		return nil
+	}
+	r.ConnectTimeout, r.Patience = 0, 0
+	r.Timeout = max(min(d.allowance(at), d.timeout(), d.left()-e.Wait), shortest)
+	if at.has(fWait) {
+		r.Timeout = d.left() - e.Wait
+	}
+	return &e
 }
 
 // key is an experiment's name with its changes in one order: whichever of two was
@@ -104,6 +117,7 @@ func key(name string) string {
 	return strings.Join(parts, "+")
 }
 
+// connectTimeout is the load balancer's for the connection alone.
 func (d *desk) connectTimeout() time.Duration {
 	if t := d.q.Probe.Request.ConnectTimeout; t > 0 {
 		return t
@@ -120,44 +134,56 @@ func (d *desk) patience() time.Duration {
 	if d.q.Probe.Request.TLS != nil {
 		return 0
 	}
-	return min(d.timeout()+500*time.Millisecond, 3500*time.Millisecond)
+	return min(d.timeout()+500*time.Millisecond, 3100*time.Millisecond)
 }
 
 // allowance is the time-out of an experiment: ample for a server that answered
 // quickly, short where silence is one of the answers expected.
 func (d *desk) allowance(at setting) time.Duration {
-	base := d.known["probe"]
-	usual := 300 * time.Millisecond
-	silent := base == nil || base.Pending || len(base.Answers) == 0
-	if !silent {
-		a := base.Answers[0]
-		silent = a.Failure == exchange.TimedOut || a.Late
-		usual = a.Phases.Total
-	}
+	usual, silent := d.usual()
 	last := at.changes[len(at.changes)-1]
-	var t time.Duration
 	switch {
-	case last.factor == fWait:
-		return max(2*d.timeout()+4300*time.Millisecond-d.spent, 200*time.Millisecond)
+	case last.factor == fPort:
+		return d.portAllowance()
+	case silent && last.factor == fAgain:
+		return 1200 * time.Millisecond
+	case silent && d.near():
+		return 300 * time.Millisecond
+	case silent:
+		return 700 * time.Millisecond
 	case last.factor == fTalk || last.factor == fProxy || last.factor == fHTTP && last.label == "2" ||
 		last.factor == fTLS && last.label == "on" || last.factor == fHost && last.arg == "":
-		t = min(max(4*usual, 800*time.Millisecond), 2*time.Second)
-	case last.factor == fPort || last.factor == fAddr:
-		t = min(max(4*usual, time.Second), 2*time.Second)
-	case silent && last.factor == fAgain:
-		t = 1200 * time.Millisecond
-	case silent:
-		t = 600 * time.Millisecond
-	default:
-		t = max(10*usual, 2*time.Second)
+		return min(max(4*usual, 800*time.Millisecond), 2*time.Second)
+	case last.factor == fAddr:
+		return min(max(4*usual, time.Second), 2*time.Second)
+	case last.factor == fPath || last.factor == fAgain || last.factor == fAsk:
+		return d.timeout() // another page may be slower than the health path
 	}
-	if silent && last.factor != fAgain {
-		t = min(t, 700*time.Millisecond)
+	return max(10*usual, 2*time.Second)
+}
+
+// usual is how long the base took, and whether it was met by silence.
+func (d *desk) usual() (took time.Duration, silent bool) {
+	base := d.known["probe"]
+	if base == nil || base.Pending || len(base.Answers) == 0 {
+		return 300 * time.Millisecond, true
 	}
-	if !silent && (last.factor == fPath || last.factor == fAgain || last.factor == fAsk) {
-		t = d.timeout() // another page may be slower than the health path
+	a := base.Answers[0]
+	return a.Phases.Total, a.Failure == exchange.TimedOut || a.Late
+}
+
+// near reports whether a connection to the target stands at once, as on this
+// machine.
+func (d *desk) near() bool {
+	const far = 20 * time.Millisecond
+	for _, o := range d.order {
+		for _, a := range o.Answers {
+			if a.Stage > exchange.Dialling {
+				return a.Phases.Dial < far
+			}
+		}
 	}
-	return max(min(t, d.timeout(), d.left()), 200*time.Millisecond)
+	return d.home(view{o: &Observation{Experiment: Experiment{Probe: d.q.Probe}}})
 }
 
 // later is a repetition after a pause: what heals by itself shows.
@@ -168,72 +194,6 @@ const laterWait = 1500 * time.Millisecond
 // again is the n-th repetition of a setting.
 func (d *desk) again(at setting, n int) view {
 	return d.see(at.with(change{factor: fAgain, label: fmt.Sprint(n)}))
-}
-
-// quick reports whether the probe is cheap to repeat.
-func (v view) quick() bool {
-	if !v.ok || v.o.Pending || len(v.o.Answers) == 0 {
-		return false
-	}
-	first, last := v.o.Answers[0], v.o.Answers[len(v.o.Answers)-1]
-	return last.Began.Add(last.Phases.Total).Sub(first.Began) < 700*time.Millisecond && last.Failure != exchange.TimedOut
-}
-
-// answer is the target's own: the first one, or the last one of redirects that
-// were followed and led to a pass.
-func (v view) answer() exchange.Answer {
-	if v.o == nil || len(v.o.Answers) == 0 {
-		return exchange.Answer{GRPCCode: -1}
-	}
-	if v.o.Verdict.Outcome == dialect.Pass {
-		return v.o.Answers[len(v.o.Answers)-1]
-	}
-	return v.o.Answers[0]
-}
-
-func (v view) status() int               { return v.answer().Status }
-func (v view) request() exchange.Request { return v.o.Experiment.Probe.Request }
-
-// passes reports whether the load balancer would take this answer.
-func (v view) passes() bool {
-	return v.ok && !v.o.Pending && v.o.Verdict.Outcome == dialect.Pass
-}
-
-func (v view) fails() bool { return v.ok && !v.passes() }
-
-// speaks reports whether an HTTP answer came.
-func (v view) speaks() bool { return v.ok && v.answer().Status != 0 }
-
-// connects reports whether the connection stood.
-func (v view) connects() bool {
-	return v.ok && len(v.o.Answers) > 0 && v.answer().Stage > exchange.Dialling
-}
-
-// silent reports whether the connection stood and the time-out came without a byte
-// of an answer.
-func (v view) silent() bool {
-	if !v.ok {
-		return false
-	}
-	a := v.answer()
-	return v.o.Pending || a.Failure == exchange.TimedOut && (a.Stage == exchange.Waiting || a.Stage == exchange.Sending || a.Stage == exchange.Handshaking) && len(a.Received) == 0
-}
-
-// closed reports whether the server broke the connection without a byte of an
-// answer.
-func (v view) closed() bool {
-	a := v.answer()
-	return v.ok && !v.o.Pending && (a.Failure == exchange.Closed || a.Failure == exchange.Reset) && a.Status == 0 && len(a.Received) == 0
-}
-
-// ownPage is the program of which the whole answer is an own page.
-func (v view) ownPage() (software.Guess, bool) { return software.OwnPage(v.answer()) }
-
-// frontPage reports whether the whole answer is an own page of a web server or
-// proxy, so that no app had a part in it.
-func (v view) frontPage() bool {
-	g, ok := v.ownPage()
-	return ok && g.Role == software.Front
 }
 
 // rule notes what was tried and changed nothing.

@@ -14,11 +14,15 @@
 //   - Only the target's host is asked: its port, and, on this machine alone, other
 //     addresses and other ports of it that the kernel's table names. No redirect
 //     is followed off the target by an experiment.
+//   - If the target is this machine, the kernel is asked besides who is connected to
+//     the port, and what its programs wait for (sockets.Watch). Nothing is read of
+//     what they say to each other.
 //   - GET, HEAD and OPTIONS only, besides the load balancer's own method and a few
 //     bytes that ask a FastCGI, uwsgi or AJP port whether it is one. At most
 //     MostRequests, one after another. Only while the load balancer's own question
 //     waits for a late answer are others asked beside it.
-//   - It ends within twice the time-out and 5 seconds.
+//   - It ends within 4 seconds more than the time-out. A target that passes is asked
+//     slowly, five times in the first second.
 //   - Everything it says is safe to print.
 //
 // Run may be called from any number of goroutines at once; what it started has
@@ -47,6 +51,10 @@ type Question struct {
 	Local   []netip.Addr  // addresses of this machine to ask from as well
 
 	self int // this process, whose own ports are no candidates
+
+	// What went through the port while the load balancer's own question waited for
+	// its answer, if it did, and after an answer that blames the server; nil: not seen.
+	during, after *sockets.Traffic
 }
 
 // Verdict is what the load balancer would say in the long run.
@@ -67,7 +75,7 @@ type Experiment struct {
 	Base   string        // name of the experiment from which it differs in one factor; empty for the first
 	Factor string        // which: "host", "path", "tls", …; "again" differs in nothing but the time
 	Change string        // the difference for people, safe to print: "Host: app.example.test"
-	Wait   time.Duration // before it is made: only time is changed
+	Wait   time.Duration // before it is made: for the pace, or because time is what changes
 	Probe  dialect.Probe
 }
 

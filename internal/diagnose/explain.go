@@ -16,6 +16,7 @@ type outcome struct {
 	solved bool      // with all that the chain names changed, the probe passes
 }
 
+// only is an outcome of one cause.
 func only(f Finding, others ...Finding) outcome {
 	return outcome{chain: []Finding{f}, others: others}
 }
@@ -66,6 +67,8 @@ func (d *desk) bySteps(at setting) outcome {
 		return d.silence(v)
 	case a.Stage == exchange.Dialling && a.Status == 0 && !v.closed():
 		return d.unconnected(v)
+	case renegotiated(a):
+		return d.renegotiation(v)
 	case r.TLS != nil && a.Status == 0 && (a.Stage <= exchange.Handshaking || a.Failure == exchange.NotTLS || a.Failure == exchange.TLSRefused || a.Failure == exchange.TLSVersion || a.Failure == exchange.Untrusted):
 		return d.handshake(v)
 	case a.Failure == exchange.BodyCutShort || a.Failure == exchange.BodyBroken || a.Failure == exchange.TimedOut && a.Stage == exchange.ReadingBody:
@@ -197,7 +200,7 @@ func kind(v view) string {
 			s += " " + l.host
 		}
 		if l.path != h.path {
-			s += " " + l.path
+			s += " " + unechoed(l.path, v)
 		}
 	}
 	return s
@@ -208,11 +211,23 @@ const randomPath = "/inservice-no-such-path-9f3k"
 
 func pathChange(label, path string) change { return change{factor: fPath, label: label, arg: path} }
 
-func (d *desk) random(v view) view { return d.see(v.at.with(pathChange("random", randomPath))) }
+// beside asks another path than v's. Where the checker's own method brings no body,
+// and GET the same status, it is asked with GET: what a page is, its body tells.
+func (d *desk) beside(v view, path change) view {
+	at := v.at
+	if v.lent != nil {
+		at = at.with(byGET)
+	}
+	return d.see(at.with(path))
+}
 
+// random asks a path that no site has.
+func (d *desk) random(v view) view { return d.beside(v, pathChange("random", randomPath)) }
+
+// root asks for the home page; v itself is that if it asked for it.
 func (d *desk) root(v view) view {
 	if p, _, _ := strings.Cut(v.request().Path, "?"); p == "/" || p == "" {
 		return v
 	}
-	return d.see(v.at.with(pathChange("/", "/")))
+	return d.beside(v, pathChange("/", "/"))
 }

@@ -39,6 +39,13 @@ var faults = []fault{
 		unless(always, redirectTo(301, httpsHere)),
 		unless(always, redirectTo(301, func(a ask) string { return "https://" + site + a.Path })),
 		unless(always, redirectTo(302, func(a ask) string { return "https://" + site + "/" })),
+		unless(always, redirectTo(302, func(a ask) string { // what it repeats of the request is no progress
+			scheme := "http"
+			if byXFP(a) {
+				scheme = "https"
+			}
+			return "https://away.example.test/maintenance?from=" + scheme + "://" + a.host() + a.Path
+		})),
 	}},
 	{id: "trailing_slash", request: true, blind: true, variants: []func(*model) layer{
 		slashed(redirectTo(301, func(a ask) string { return "/health/" })),
@@ -54,6 +61,10 @@ var faults = []fault{
 			return "https://sso.example.test/auth?client_id=shop&redirect_uri=http%3A%2F%2Fshop"
 		})),
 		unless(always, redirectTo(303, func(a ask) string { return "/users/sign_in" })),
+		unless(always, redirectTo(302, func(a ask) string {
+			return "https://portal.example.test/start?rd=http://" + hostOf(a.Request) + a.Path
+		})),
+		unless(onPath("/health"), redirectTo(302, func(a ask) string { return "/start?then=" + a.Path })),
 	}},
 	{id: "redirect_loop", blind: true, variants: []func(*model) layer{
 		unless(always, redirectTo(302, func(a ask) string { return a.Path })),
@@ -175,6 +186,7 @@ var faults = []fault{
 			return broken(exchange.TimedOut, exchange.Waiting)
 		}),
 		unless(always, func(*model, ask) exchange.Answer { return took(3*time.Second, nginx(504, "Gateway Time-out")) }),
+		servesAlone("/static/"), servesAlone("/favicon.ico"), servesAlone("/robots.txt"),
 	}},
 	{id: "upstream_bad_response", blind: true, variants: []func(*model) layer{
 		unless(onPath("/health"), saysNginx(502, "Bad Gateway")),
@@ -212,6 +224,7 @@ var faults = []fault{
 			a.TLS = &exchange.TLSState{Version: tls.VersionTLS13, ClientAuth: true}
 			return a, true
 		}),
+		renegotiates(always), renegotiates(onPath("/health")),
 	}},
 	{id: "sni_required", ask: tlsQuestion, variants: []func(*model) layer{
 		handshake(func(h *exchange.TLS) (exchange.Answer, bool) { return alert(112, false), h.ServerName != site }),
@@ -271,9 +284,24 @@ var faults = []fault{
 		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.Reset, exchange.Sending), true }),
 		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.Reset, exchange.Dialling), true }),
 		unless(onPath("/health"), fails(exchange.Closed, exchange.Waiting)),
+		raw(func(a ask) (exchange.Answer, bool) { // takes a PROXY header, or HTTP/2, for a request line
+			switch {
+			case a.Proxy != "" || a.Protocol == exchange.HTTP2:
+				return answer(404, "no"), true
+			case a.path() == "/health" && plainHTTP(a):
+				return broken(exchange.Reset, exchange.Waiting), true
+			}
+			return exchange.Answer{}, false
+		}),
 	}},
 	{id: "no_response", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.TimedOut, exchange.Waiting), true }),
+		raw(func(a ask) (exchange.Answer, bool) { // what reads requests lives, and nothing else
+			if plainHTTP(a) && hostOf(a.Request) == "" {
+				return answer(400, "400 Bad Request: missing required Host header"), true
+			}
+			return broken(exchange.TimedOut, exchange.Waiting), true
+		}),
 	}},
 	{id: "worker_saturated", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		raw(func(ask) (exchange.Answer, bool) { return broken(exchange.TimedOut, exchange.Waiting), true }),
@@ -289,6 +317,7 @@ var faults = []fault{
 		unless(onPath("/health"), func(*model, ask) exchange.Answer { return took(4300*time.Millisecond, answer(200, "fine")) }),
 		unless(onPath("/health"), fails(exchange.TimedOut, exchange.Waiting)),
 	}},
+	{id: "slow_response", blind: true, ask: slowTLSQuestion, variants: []func(*model) layer{lateByTLS(2600 * time.Millisecond), lateByTLS(3100 * time.Millisecond)}},
 	{id: "cold_start", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		firstOnly(1, func(*model, ask) exchange.Answer { return took(4*time.Second, answer(200, "fine")) }),
 		firstOnly(1, says(503)), firstOnly(1, says(500)), firstOnly(2, says(503)),
@@ -297,9 +326,11 @@ var faults = []fault{
 	{id: "flapping", blind: true, variants: []func(*model) layer{
 		inTurn("fp"), inTurn("pf"), inTurn("ppf"), inTurn("ffp"), inTurn("fpp"), inTurn("pfpp"), inTurn("ppppf"),
 	}},
+	{id: "flapping", blind: true, ask: slowQuestion, variants: []func(*model) layer{hangsInTurn("fp"), hangsInTurn("fpp")}},
 	{id: "refused", blind: true, variants: []func(*model) layer{refuses(nil)}},
 	{id: "refused", blind: true, variants: []func(*model) layer{refuses(nil)}, machine: []sockets.Socket{listening("127.0.0.1:22"), listening("127.0.0.1:9999")}},
 	{id: "wrong_port", blind: true, variants: []func(*model) layer{refuses(func(a ask) bool { return a.port == "9000" })}, machine: []sockets.Socket{listening("127.0.0.1:22"), listening("0.0.0.0:9000"), listening("127.0.0.1:9999")}},
+	{id: "wrong_port", blind: true, ask: tcpQuestion, variants: []func(*model) layer{refuses(func(a ask) bool { return a.port == "9000" })}, machine: []sockets.Socket{listening("127.0.0.1:22"), listening("0.0.0.0:9000"), listening("127.0.0.1:9999")}},
 	{id: "bound_to_other_address", blind: true, ask: func(t *testing.T, known bool) Question {
 		host := sent
 		return question(t, "alb", "http://127.0.0.2:8443/health", dialect.Options{Host: &host}, known)
@@ -346,6 +377,9 @@ func TestEveryFault(t *testing.T) {
 							t.Errorf("verdict %s, want %s", r.Verdict, want)
 						}
 						for _, c := range r.Causes {
+							if slices.ContainsFunc(c.Evidence, func(e string) bool { return e == "" || strings.Contains(e, `""`) }) {
+								t.Errorf("%s is told with nothing: %q", c.Cause, c.Evidence)
+							}
 							if c.Confidence <= 0 || c.Confidence > 1 || c.Confidence >= 0.9 && (len(c.Evidence) == 0 || len(c.Decided) == 0) {
 								t.Errorf("%s is %.2f certain without a reason", c.Cause, c.Confidence)
 							}

@@ -17,19 +17,28 @@ func (d *desk) hungUp(v view) outcome {
 	if a.TLS != nil && a.TLS.ClientAuth {
 		return d.handshake(v)
 	}
-	trials := slices.Concat(d.prelude(v), d.hostTrials(v), d.tlsTrial(v), d.proxyTrial(v), d.http2Trial(v), d.clientTrials(v)[:min(1, len(d.clientTrials(v)))], d.sniTrials(v), d.sourceTrials(v))
+	// A port that answers another path speaks HTTP, and asks nothing else of the
+	// connection: neither TLS nor a PROXY header nor another protocol is the matter.
+	random := d.random(v)
+	client := d.clientTrials(v)[:min(1, len(d.clientTrials(v)))]
+	trials := slices.Concat(d.prelude(v), d.hostTrials(v), client, d.sourceTrials(v))
+	if !random.speaks() {
+		trials = slices.Concat(d.prelude(v), d.hostTrials(v), d.tlsTrial(v), d.proxyTrial(v), d.http2Trial(v), client, d.sniTrials(v), d.sourceTrials(v))
+	}
 	if o, ok := d.try(v, trials); ok {
 		return o
 	}
-	for _, protocol := range []string{"fastcgi", "uwsgi", "ajp", "redis", "postgresql"} {
-		if f, ok := d.talks(v, protocol); ok {
-			return only(f)
+	if !random.speaks() {
+		for _, protocol := range []string{"fastcgi", "uwsgi", "ajp", "redis", "postgresql"} {
+			if f, ok := d.talks(v, protocol); ok {
+				return only(f)
+			}
 		}
 	}
 	if o, ok := d.try(v, d.forwardedTrials(v, 2)); ok && o.solved {
 		return o
 	}
-	random, root := d.random(v), d.root(v)
+	root := d.root(v)
 	f := seen("closed_no_response", 0.85, fmt.Sprintf("It accepts the connection, and closes it without a byte (%s), whatever is sent.", a.Failure), v, random)
 	for _, w := range []view{random, root} {
 		if w.speaks() {
@@ -146,6 +155,7 @@ func (d *desk) garbage(v view) outcome {
 	return only(seen("malformed_response", 0.75, "It answers with text without a status line: "+excerpt(got)+".", v), seen("not_http", 0.4, "It may be another protocol.", v))
 }
 
+// complaintOf is what is wrong with bytes that are nearly an answer.
 func complaintOf(a exchange.Answer) string {
 	if a.Failure == exchange.HeadTooLong {
 		return "its head does not end"
@@ -156,6 +166,7 @@ func complaintOf(a exchange.Answer) string {
 	return "it has no status line"
 }
 
+// printableText reports whether bytes are text that a person could read.
 func printableText(b []byte) bool {
 	if !utf8.Valid(b) {
 		return false

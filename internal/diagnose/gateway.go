@@ -2,9 +2,10 @@ package diagnose
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
-	"github.com/inservice/inservice/internal/cause"
+	"github.com/inservice/inservice/internal/software"
 )
 
 // waited is how long an answer took from where a fixed waiting time behind a front
@@ -22,7 +23,7 @@ func (d *desk) gateway(v view) outcome {
 		return o
 	}
 	switch own, isOwn := v.ownPage(); {
-	case a.Status == 504 || isOwn && own.Page == "timeout":
+	case a.Status == 504 || isOwn && own.Page == software.PageTimeout:
 		return d.gatewayTimeout(v)
 	case a.Status == 502:
 		return d.badGateway(v)
@@ -30,8 +31,18 @@ func (d *desk) gateway(v view) outcome {
 	return d.unavailable(v)
 }
 
+// instant is how soon an answer comes before which nobody can have waited for
+// another server to answer: no time-out is that short.
+const instant = 200 * time.Millisecond
+
+// gatewayTimeout explains a 504: the front server says itself that it waited, unless
+// it had no time to.
 func (d *desk) gatewayTimeout(v view) outcome {
 	a := v.answer()
+	if r := d.random(v); a.Phases.Total < instant && d.again(v.at, 1).answer().Phases.Total < instant {
+		text := fmt.Sprintf("%d, but at once (%d ms): nothing was waited for, so that what is behind the front server refuses the connection.", a.Status, a.Phases.Total.Milliseconds())
+		return only(seen("upstream_down", 0.7, text, v, r), seen("upstream_timeout", 0.45, "The front server may remember an app that did not answer others.", v))
+	}
 	f := seen("upstream_timeout", 0.9, fmt.Sprintf("%d after %.1f s: what is behind the front server does not answer.", a.Status, a.Phases.Total.Seconds()), v)
 	if r := d.random(v); r.ok {
 		f.Decided = append(f.Decided, r.name)
@@ -41,11 +52,6 @@ func (d *desk) gatewayTimeout(v view) outcome {
 			f = f.also("A path that cannot exist waits as long: %s.", told(r.answer()))
 		default:
 			f = f.also("A path that cannot exist gives %s.", told(r.answer()))
-		}
-	}
-	if a.Phases.Total < waited {
-		if o, ok := d.try(v, d.hostTrials(v)); ok && o.solved {
-			return o
 		}
 	}
 	if !v.frontPage() {
@@ -59,34 +65,20 @@ func (d *desk) gatewayTimeout(v view) outcome {
 // badGateway explains a 502.
 func (d *desk) badGateway(v view) outcome {
 	a := v.answer()
-	slow := a.Phases.Total >= waited
-	random, root := d.random(v), d.root(v)
+	random := d.random(v)
 	if random.silent() || random.status() == 504 {
 		return only(seen("upstream_timeout", 0.75, fmt.Sprintf("502 here, and %s for a path that cannot exist: what is behind the front server hangs.", told(random.answer())), v, random))
 	}
-	fromApp := func(w view) bool {
-		return w.speaks() && w.name != v.name && w.status() <= 500 && !w.frontPage()
+	late := a.Phases.Total >= waited
+	if late && random.status() == a.Status {
+		return d.waitedFor(v, random)
 	}
-	// Below the path is, nearly always, the same location of the front server's
-	// configuration, and so the same app. Other paths may go to another one.
-	sibling := d.see(v.at.with(pathChange("below", below(v.request().Path))))
-	for _, w := range []view{sibling, random, root} {
-		if !fromApp(w) {
-			continue
-		}
-		if sibling.speaks() && sibling.status() >= 502 {
-			return only(seen("upstream_down", 0.85, fmt.Sprintf("%s gives %s as well, and %s is answered (%s): what stands behind this part of the site refuses the connection.", quoted(sibling.request().Path), told(sibling.answer()), quoted(w.request().Path), told(w.answer())), v, sibling, w),
-				seen("upstream_bad_response", 0.3, "Or the app behind answers in this part of the site what the front server cannot use.", v))
-		}
-		return only(seen("upstream_bad_response", 0.92, fmt.Sprintf("Only this path gives %d: %s is answered by the app behind (%s). It is the answer that the front server cannot use.", a.Status, quoted(w.request().Path), told(w.answer())), v, w),
-			seen("upstream_down", 0.2, "This path alone may go to another server, which is down.", v))
-	}
-	if slow {
-		again := d.again(v.at, 1)
-		if again.ok && again.answer().Phases.Total >= waited {
-			return only(seen("upstream_timeout", 0.75, fmt.Sprintf("%d only after %.1f s, each time: the front server waited for what is behind it.", a.Status, a.Phases.Total.Seconds()), v, again),
-				seen("upstream_down", 0.3, "", v))
-		}
+	n := d.neighbours(v)
+	switch {
+	case n.app.ok:
+		return n.apart(v, true)
+	case late:
+		return d.waitedFor(v, random)
 	}
 	f := seen("upstream_down", 0.88, fmt.Sprintf("The front server answers %d at once: what is behind it refuses the connection.", a.Status), v)
 	if random.speaks() && random.status() == a.Status {
@@ -96,8 +88,8 @@ func (d *desk) badGateway(v view) outcome {
 	} else if random.speaks() {
 		f = f.also("A path that cannot exist gives %s: the front server serves that itself.", told(random.answer()))
 	}
-	if root.name != v.name && root.speaks() {
-		f = f.also("/ gives %s.", told(root.answer()))
+	if n.root.name != v.name && n.root.speaks() {
+		f = f.also("/ gives %s.", told(n.root.answer()))
 	}
 	if _, isOwn := v.ownPage(); !isOwn {
 		if named, ok := namesDependency(a); ok {
@@ -105,6 +97,27 @@ func (d *desk) badGateway(v view) outcome {
 		}
 	}
 	return only(f)
+}
+
+// neighbours are other paths, and who answers them.
+type neighbours struct {
+	sibling view // below the failing path
+	root    view
+	app     view // one that the app behind the front server answers; not ok if there is none
+}
+
+// neighbours asks other paths. Below the failing one is, nearly always, the same
+// location of the front server's configuration, and so the same app; others may go
+// to another one.
+func (d *desk) neighbours(v view) neighbours {
+	n := neighbours{sibling: d.beside(v, pathChange("below", below(v.request().Path))), root: d.root(v)}
+	for _, w := range []view{n.sibling, d.random(v), n.root} {
+		if w.speaks() && w.name != v.name && w.status() <= 500 && !w.frontPage() {
+			n.app = w
+			break
+		}
+	}
+	return n
 }
 
 // below is a path that cannot exist, below another one.
@@ -116,139 +129,99 @@ func below(path string) string {
 	return p + randomPath[1:]
 }
 
-func (d *desk) unavailable(v view) outcome {
+// apart says what it means that the front server fails here while an app behind it
+// answers elsewhere: where the same part of the site fails alike, that part's app is
+// down; where the path is alone, the app's answer is the matter, if the front
+// server says so with this status (blames).
+func (n neighbours) apart(v view, blames bool) outcome {
+	a, app := v.answer(), n.app
+	elsewhere := fmt.Sprintf("%s is answered by the app behind (%s)", quoted(app.request().Path), told(app.answer()))
+	if n.sibling.speaks() && n.sibling.status() >= 502 {
+		f := seen("upstream_down", 0.85, fmt.Sprintf("%s gives %s as well, and %s: what stands behind this part of the site refuses the connection.", quoted(n.sibling.request().Path), told(n.sibling.answer()), elsewhere), v, n.sibling, app)
+		return only(f, seen("upstream_bad_response", 0.3, "Or the app behind answers in this part of the site what the front server cannot use.", v))
+	}
+	bad := seen("upstream_bad_response", 0.92, fmt.Sprintf("Only this path gives %d: %s. It is the answer that the front server cannot use.", a.Status, elsewhere), v, app)
+	down := seen("upstream_down", 0.2, "This path alone may go to another server, which is down.", v)
+	if !blames {
+		down = seen("upstream_down", 0.75, fmt.Sprintf("Only this path gives %d: %s. The front server has another status for an answer that it cannot use, so that this path goes to a server of its own, which is down.", a.Status, elsewhere), v, app)
+		return only(down, seen("upstream_bad_response", 0.35, "Or the app behind gives an answer that the front server cannot use.", v))
+	}
+	if a.Phases.Total >= waited {
+		bad.Confidence = 0.6
+		return only(bad, seen("upstream_timeout", 0.5, fmt.Sprintf("It comes only after %.1f s: on this path the app may hang until something ends it.", a.Phases.Total.Seconds()), v), down)
+	}
+	return only(bad, down)
+}
+
+// blunt are front servers that blame an app which is there with a status that others
+// keep for one that cannot be reached: which for an answer that they cannot use, and
+// which for none at all. Others say 502 and 504.
+var blunt = map[string]struct{ badAnswer, noAnswer int }{
+	"varnish": {503, 503}, // 503 Backend fetch failed, whatever the reason
+	"envoy":   {badAnswer: 503},
+	"heroku":  {noAnswer: 503}, // H12
+	"iis":     {noAnswer: 502}, // 502.3 of its ARR
+	"apache":  {noAnswer: 502}, // where the status line does not come in time
+	"nginx":   {noAnswer: 502}, // it tries a server once: a late 502 is of an app that breaks after a while
+}
+
+// waitedFor explains a 502 or 503 of a front server that comes only after a while,
+// on every path: it tries to reach an app that refuses again and again, or it waits
+// for one that hangs. By the network alone the two look the same; on the machine
+// itself the front server is seen to wait on a connection of its own, or not to.
+func (d *desk) waitedFor(v, random view) outcome {
 	a := v.answer()
-	random, root := d.random(v), d.root(v)
-	fails := func(w view) bool { return w.speaks() && w.status() >= 500 }
-	everywhere := fails(random) && (fails(root) || !root.speaks())
 	own, isOwn := v.ownPage()
-	front := isOwn && own.Role == "front"
-	named, names := namesDependency(a)
-
-	// nginx's 503 is never about a dead app: it limits, or was told to say so.
-	limits := !front || own.Name == "nginx"
-	if limits && !names {
-		if o, ok := d.limit(v, random); ok {
-			return o
-		}
+	late := fmt.Sprintf("The %d comes only after %.1f s", a.Status, a.Phases.Total.Seconds())
+	if random.speaks() {
+		late += fmt.Sprintf(", and on a path that cannot exist after %.1f s", random.answer().Phases.Total.Seconds())
 	}
+	hangs := seen("upstream_timeout", 0.4, "It may have waited for an app that takes the connection and does not answer.", v, random)
+	down := seen("upstream_down", 0.4, "It may have tried to reach an app that refuses, more than once.", v, random)
+	if peer, ok := d.waitsOn(v); ok {
+		hangs.Confidence = 0.93
+		hangs.Evidence = []string{late + fmt.Sprintf(": meanwhile the front server itself waits for an answer of %s, which does not come.", peer)}
+		return only(hangs, down)
+	}
+	looked := d.q.during != nil && d.q.during.Seen
 	switch {
-	case own.Page == "maintenance":
-		return only(d.maintenance(v, random, 0.9))
-	case front && own.Name != "nginx":
-		slow := a.Phases.Total >= waited
-		f := seen("upstream_down", 0.93, fmt.Sprintf("The 503 is %s's own: no server behind it takes the request.", own.Title), v, random)
-		if everywhere {
-			f.Confidence = 0.95
-			f = f.also("A path that cannot exist gives %s too.", told(random.answer()))
+	case isOwn && blunt[own.Name].noAnswer == a.Status || !isOwn && !looked:
+		hangs.Confidence = 0.7
+		hangs.Evidence = []string{late + ": the front server waited for what is behind it."}
+		if looked { // it may be reached by other ways than TCP
+			hangs.Confidence = 0.55
 		}
-		if slow && own.Name != "haproxy" {
-			f.Confidence = 0.4
-			return only(seen("upstream_timeout", 0.85, fmt.Sprintf("The 503 is %s's own, and comes only after %.1f s: it waited for what is behind it.", own.Title, a.Phases.Total.Seconds()), v, random), f)
-		}
-		if slow {
-			f.Confidence = 0.5
-			return only(seen("connection_limit", 0.6, fmt.Sprintf("It comes only after %.1f s: the request waited for a free place.", a.Phases.Total.Seconds()), v), f)
-		}
-		return only(f)
-	case front && everywhere && a.Get("Retry-After") == "":
-		// A page of its own would speak for maintenance; this is what nginx says to
-		// those who are one too many.
-		return only(seen("connection_limit", 0.5, "Every path gives nginx's own 503, from any address, and nothing speaks of maintenance: a limit that others have used up. nginx's error log would decide.", v, random),
-			d.maintenance(v, random, 0.4),
-			seen("upstream_down", 0.3, "Some proxies that are built on nginx answer so when they know no server.", v))
-	case front && everywhere:
-		return only(d.maintenance(v, random, 0.6), seen("upstream_down", 0.3, "Some proxies that are built on nginx answer so when they know no server.", v))
-	case front:
-		return only(seen("connection_limit", 0.75, fmt.Sprintf("Only some paths give nginx's own 503 (%s: %s), from any address: a limit that others have used up.", quoted(random.request().Path), told(random.answer())), v, random),
-			seen("rate_limited", 0.35, "A limit of requests looks the same while it is used up.", v))
-	case !front && tooMany.MatchString(bodyText(a)):
-		return only(seen("connection_limit", 0.75, fmt.Sprintf("Its answer says so: %q.", quoted(tooMany.FindString(bodyText(a)))), v, random),
-			seen("rate_limited", 0.4, "A limit of requests may be told in the same words.", v))
-	case names && !(everywhere && bodyText(random.answer()) == bodyText(a) && maintenanceWords.MatchString(bodyText(a))):
-		f := seen("dependency_down", 0.93, "The health answer names what is down: "+named, v)
-		if random.speaks() && !fails(random) {
-			f = f.also("Other paths answer: %s gives %s.", quoted(random.request().Path), told(random.answer()))
-			f.Decided = append(f.Decided, random.name)
-		}
-		return only(f)
-	case everywhere:
-		return only(d.maintenance(v, random, 0.8))
+		return only(hangs, down)
+	case isOwn:
+		down.Confidence = 0.75
+		down.Evidence = []string{late + fmt.Sprintf(". For an app that hangs %s has another status; so it tries to reach one that refuses, again and again.", own.Title)}
+	default:
+		down.Confidence = 0.6
+		down.Evidence = []string{late + ": it tries to reach an app that refuses, again and again."}
 	}
-	id, c := cause.ID("dependency_down"), 0.6
-	f := seen(id, c, fmt.Sprintf("Only this path gives 503 (%s: %s): the health view says that something which it needs is not well.", quoted(random.request().Path), told(random.answer())), v, random)
-	if maintenanceWords.MatchString(bodyText(a)) {
-		f.Confidence = 0.45
-		return only(d.maintenance(v, random, 0.6), f)
+	if looked {
+		down.Confidence = max(down.Confidence, 0.7) + 0.1
+		down = down.also("While one waited, its programs held no TCP connection on which an answer was owed to them.")
 	}
-	return only(f, seen("app_error", 0.35, "Or the app fails there.", v))
+	return only(down, hangs)
 }
 
-func (d *desk) maintenance(v, random view, c float64) Finding {
-	a := v.answer()
-	f := seen("maintenance_mode", c, "Every path is answered 503, even one that cannot exist: the app is taken out of service.", v, random)
-	if retry := a.Get("Retry-After"); retry != "" {
-		f.Confidence = max(c, 0.92)
-		f = f.also("Retry-After: %s.", quoted(retry))
+// waitsOn is the peer of a connection on which the target's own programs waited for
+// an answer while the load balancer's question waited for its own: one that began
+// with that question, not one that somebody else's holds.
+func (d *desk) waitsOn(v view) (netip.AddrPort, bool) {
+	if d.q.during == nil || len(v.at.changes) > 0 {
+		return netip.AddrPort{}, false
 	}
-	if m := maintenanceWords.FindString(bodyText(a)); m != "" {
-		f.Confidence = max(c, 0.93)
-		f = f.also("Its page says so: %q.", quoted(m))
+	for _, c := range d.q.during.Upstreams {
+		if c.Unanswered > glance/3 && c.Unanswered <= v.answer().Phases.Total {
+			return c.Peer, true
+		}
 	}
-	return f
+	return netip.AddrPort{}, false
 }
 
-// limited explains a 429.
-func (d *desk) limited(v view) outcome {
-	if o, ok := d.try(v, d.prelude(v)); ok && o.solved {
-		return o
-	}
-	if o, ok := d.limit(v, d.random(v)); ok {
-		return o
-	}
-	f := seen("rate_limited", 0.92, "429: too many requests.", v)
-	if retry := v.answer().Get("Retry-After"); retry != "" {
-		f = f.also("Retry-After: %s.", quoted(retry))
-	}
-	return only(f)
-}
-
-// limit asks from another address: a limit of requests by address lets the first
-// ones of another one pass and then stops; a limit of simultaneous ones by address
-// lets them all pass.
-func (d *desk) limit(v, random view) (outcome, bool) {
-	for _, c := range d.sources(v) {
-		w := d.see(v.at.with(c))
-		if !w.ok {
-			continue
-		}
-		if !w.passes() && (!w.speaks() || w.status() == v.status()) {
-			d.rule(w, v)
-			continue
-		}
-		stopped := view{}
-		for n := range 3 {
-			if r := d.again(w.at, n+1); r.ok && r.speaks() && r.status() == v.status() {
-				stopped = r
-				break
-			}
-		}
-		f := flipped("rate_limited", 0.9, v, w)
-		switch {
-		case stopped.ok:
-			f.Confidence = 0.97
-			f = f.also("From there, too, it soon gives %s.", told(stopped.answer()))
-			f.Decided = append(f.Decided, stopped.name)
-		case v.status() == 503:
-			f.Cause, f.Confidence = "connection_limit", 0.65
-			f = f.also("From there it goes on passing: it is not the number of requests.")
-			return outcome{chain: []Finding{f}, others: []Finding{flipped("rate_limited", 0.4, v, w)}, solved: true}, true
-		}
-		return outcome{chain: []Finding{f}, solved: true}, true
-	}
-	return outcome{}, false
-}
-
+// cutQuery parts the path of a request line from its query.
 func cutQuery(path string) (before, query string, found bool) {
 	for i, c := range path {
 		if c == '?' {

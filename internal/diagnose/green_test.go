@@ -50,6 +50,8 @@ var untrues = []untrue{
 		unless(onPath("/health"), body(200, "<html><head><title>Application Error</title></head></html>", "Content-Type: text/html")),
 		unless(onPath("/health"), body(200, "<br />\n<b>Fatal error</b>: Uncaught PDOException", "Content-Type: text/html")),
 		unless(onPath("/health"), body(200, "Warning: could not connect to the database server")),
+		unless(onPath("/health"), body(200, "web: OK\ndatabase: FAILED", "Content-Type: text/html")),
+		unless(onPath("/health"), body(200, "<table><tr><td>web</td><td>OK</td></tr><tr><td>database</td><td>FAILED</td></tr></table>", "Content-Type: text/html")),
 	}},
 	{id: "cached_ok", blind: true, variants: []func(*model) layer{
 		func(m *model) layer {
@@ -100,6 +102,12 @@ var untrues = []untrue{
 		health(unless(func(a ask) bool { return a.path() == "/health" }, saysNginx(502, "Bad Gateway"))),
 		health(unless(func(a ask) bool { return a.path() == "/health" }, saysNginx(504, "Gateway Time-out"))),
 		unless(func(a ask) bool { return a.path() != "/" }, saysNginx(502, "Bad Gateway")),
+		unless(always, func(m *model, a ask) exchange.Answer { // a front's page that heads itself with its status
+			if a.path() == "/health" {
+				return answer(200, "<html><title>200 OK</title><h1>Error 200 OK</h1><p>OK</p></html>", "Content-Type: text/html")
+			}
+			return guru()
+		}),
 	}},
 	{id: "shallow_check_ok", blind: true, variants: []func(*model) layer{
 		unless(func(a ask) bool { return a.path() != "/" }, says(500)),
@@ -170,6 +178,8 @@ func TestHealthy(t *testing.T) {
 		"a site of one page":    others(body(200, spa, "Content-Type: text/html")),
 		"json that says ok":     unless(onPath("/health"), body(200, `{"status":"ok","errors":0,"failed":[],"error":null,"db":"up","cache":"disabled","uptime":500}`)),
 		"json with a warning":   unless(onPath("/health"), body(200, `{"status":"pass","checks":{"disk":{"status":"warn"},"mail":{"status":"down","critical":false}}}`)),
+		"text sent as HTML":     unless(onPath("/health"), body(200, "OK - error reporting enabled, failover ready, 0 errors", "Content-Type: text/html")),
+		"page without errors":   unless(onPath("/health"), body(200, "<table><tr><td>Errors</td><td>0</td></tr><tr><td>database</td><td>OK</td></tr></table>", "Content-Type: text/html")),
 		"no errors":             unless(onPath("/health"), body(200, "OK - 0 errors, no failures\n")),
 		"empty":                 unless(onPath("/health"), body(200, "")),
 		"page about errors":     unless(onPath("/health"), body(200, "<html><title>Shop</title><body><p>Report an error</p></body></html>", "Content-Type: text/html")),

@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/inservice/inservice/internal/exchange"
 )
@@ -40,6 +42,30 @@ func shaken(v view) bool {
 	return v.ok && a.TLS != nil && a.TLS.Version != 0 && a.Failure != exchange.TLSRefused && a.Failure != exchange.TLSVersion
 }
 
+// renegotiated reports whether the handshake came to its end, and the server then
+// began another one, which TLS up to 1.2 knows and we do not do.
+func renegotiated(a exchange.Answer) bool {
+	return a.Status == 0 && a.Failure == exchange.NotTLS && a.TLS != nil && a.TLS.Version != 0 && a.TLS.Version <= tls.VersionTLS12 &&
+		a.Err != nil && strings.Contains(a.Err.Error(), "renegotiation") // crypto/tls tells its alerts in words only
+}
+
+// renegotiation: after the handshake, when it has read the request, the server
+// wants another one. That is how servers ask for a client certificate for some
+// paths only; TLS 1.3 has no such thing.
+func (d *desk) renegotiation(v view) outcome {
+	f := seen("client_cert_required", 0.8, "The handshake stands, and once the server has read the request it begins another one instead of an answer: so servers ask for a client certificate for some paths only.", v)
+	for _, w := range []view{d.random(v), d.root(v)} {
+		if w.name != v.name && w.speaks() {
+			f.Confidence = 0.9
+			f = f.also("%s needs no second handshake: it gives %s.", quoted(w.request().Path), told(w.answer()))
+			f.Decided = append(f.Decided, w.name)
+			break
+		}
+	}
+	return only(f)
+}
+
+// oldTLSTrial offers old versions of TLS as well.
 func oldTLSTrial(v view) []trial {
 	if v.request().TLS == nil || v.at.has(fTLS) {
 		return nil
@@ -47,6 +73,7 @@ func oldTLSTrial(v view) []trial {
 	return []trial{{change{factor: fTLS, label: "1.0"}, meaning("tls_incompatible", 0.96), func(from, to view) bool { return from.answer().Status == 0 && speaksTLS(from, to) && to.speaks() }}}
 }
 
+// plainTrial asks without TLS.
 func plainTrial(v view) []trial {
 	if v.request().TLS == nil || v.at.has(fTLS) {
 		return nil
@@ -59,30 +86,17 @@ func plainTrial(v view) []trial {
 
 // handshake explains why TLS did not come about.
 func (d *desk) handshake(v view) outcome {
+	if o, ok := d.certificateWanted(v); ok {
+		return o
+	}
 	a := v.answer()
-	var alert uint8
-	asks := false
-	if a.TLS != nil {
-		alert, asks = a.TLS.Alert, a.TLS.ClientAuth
-	}
-	if asks || alert == 116 {
-		f := seen("client_cert_required", 0.9, "The server asks for a client certificate and breaks off without one: "+told(a)+".", v)
-		if alert == 116 || alert == 42 || alert == 40 {
-			f.Confidence = 0.96
-		}
-		if w := d.see(v.at.with(change{factor: fCert, label: "own"})); w.ok && told(w.answer()) != told(a) {
-			f.Confidence = max(f.Confidence, 0.95)
-			f = f.also("With a certificate that nobody trusts it breaks off otherwise: %s.", told(w.answer()))
-			f.Decided = append(f.Decided, w.name)
-		}
-		return only(f)
-	}
+	alert := alertOf(a)
 	plain, sni, old := plainTrial(v), d.sniTrials(v), oldTLSTrial(v)
 	var trials []trial
 	switch {
 	case alert == 112:
 		trials = slices.Concat(sni, old)
-	case a.Failure == exchange.TLSVersion || alert == 70 || alert == 71 || alert == 86:
+	case a.Failure == exchange.TLSVersion || noVersion(alert):
 		trials = slices.Concat(old, sni)
 	case alert == 120: // no application protocol in common
 		trials = slices.Concat(d.http2Trial(v), sni)
@@ -101,16 +115,57 @@ func (d *desk) handshake(v view) outcome {
 			return d.garbage(w)
 		}
 	}
+	return d.failedHandshake(v)
+}
+
+// alertOf is the alert by which the server refused, 0 if it sent none.
+func alertOf(a exchange.Answer) uint8 {
+	if a.TLS == nil {
+		return 0
+	}
+	return a.TLS.Alert
+}
+
+// noVersion reports whether an alert says that nothing was found in common.
+func noVersion(alert uint8) bool { return alert == 70 || alert == 71 || alert == 86 }
+
+// certificateWanted: the server asks for a client certificate and breaks off.
+func (d *desk) certificateWanted(v view) (outcome, bool) {
+	a := v.answer()
+	alert := alertOf(a)
+	if alert != 116 && (a.TLS == nil || !a.TLS.ClientAuth) {
+		return outcome{}, false
+	}
+	f := seen("client_cert_required", 0.9, "The server asks for a client certificate and breaks off without one: "+told(a)+".", v)
+	if alert == 116 || alert == 42 || alert == 40 {
+		f.Confidence = 0.96
+	}
+	if w := d.see(v.at.with(change{factor: fCert, label: "own"})); w.ok && told(w.answer()) != told(a) {
+		f.Confidence = max(f.Confidence, 0.95)
+		f = f.also("With a certificate that nobody trusts it breaks off otherwise: %s.", told(w.answer()))
+		f.Decided = append(f.Decided, w.name)
+	}
+	return only(f), true
+}
+
+// failedHandshake says what a handshake tells that no change mends.
+func (d *desk) failedHandshake(v view) outcome {
+	a := v.answer()
+	alert := alertOf(a)
 	name := "tell a public name of the site to find out"
 	switch {
 	case alert == 112:
 		return only(seen("sni_required", 0.8, "It refuses the handshake with 'unrecognised name'; "+name+".", v))
-	case a.Failure == exchange.TLSVersion || alert == 70 || alert == 71 || alert == 86:
+	case a.Failure == exchange.TLSVersion || noVersion(alert):
 		return only(seen("tls_incompatible", 0.88, "There is no TLS version or cipher in common: "+told(a)+".", v))
 	case a.Failure == exchange.TLSRefused && d.q.Site == "" && (alert == 40 || alert == 80):
 		return only(seen("sni_required", 0.5, "It refuses the handshake; it may want a server name: "+name+".", v), seen("tls_incompatible", 0.4, "Or there is no cipher in common.", v))
 	case a.Failure == exchange.TLSRefused:
 		return only(seen("tls_incompatible", 0.55, "It refuses the handshake whatever the server name: "+told(a)+".", v))
+	case a.Failure == exchange.NotTLS && shaken(v):
+		return only(seen("malformed_response", 0.5, "The handshake stands, and then come bytes that are no TLS, or none that can be read.", v), seen("closed_no_response", 0.4, "It breaks off once it was asked.", v))
+	case a.Failure == exchange.NotTLS && len(a.Received) == 0:
+		return only(seen("wrong_protocol_plain", 0.6, "What it answers to the TLS hello is no TLS.", v))
 	case a.Failure == exchange.NotTLS:
 		return only(seen("wrong_protocol_plain", 0.8, "What it answers to the TLS hello is no TLS: "+excerpt(a.Received)+".", v))
 	case a.Failure == exchange.Untrusted:

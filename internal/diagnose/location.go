@@ -110,7 +110,12 @@ var (
 	returnName = regexp.MustCompile(`(?i)(^|[?&])(next|return|returnurl|return_url|returnto|return_to|redirect|redirect_uri|redirecturl|redirect_url|redirect_to|rd|continue|service|target|back|backurl|goto|url|from|origin|samlrequest|client_id|relaystate|wtrealm|state)=`)
 )
 
-// isLogin reports whether a redirect leads to where one signs in.
+// notLogin are pages that visitors are sent to on the way, and back from, without
+// signing in.
+var notLogin = regexp.MustCompile(`(?i)(^|[/._-])(maintenance|error|errors|404|50[0-9]|unavailable|consent|cookies?|lang|language|locale|region|country|age|captcha|challenge)([/._?-]|$)`)
+
+// isLogin reports whether a redirect leads to where one signs in: by its name, or
+// because it is told to send the visitor back.
 func isLogin(from, to place) bool {
 	path, query, _ := strings.Cut(to.path, "?")
 	own, _, _ := strings.Cut(from.path, "?")
@@ -119,19 +124,60 @@ func isLogin(from, to place) bool {
 	}
 	byPath := loginPath.MatchString(path) && !loginPath.MatchString(own)
 	byHost := to.host != from.host && loginHost.MatchString(to.host)
-	returns := returnName.MatchString(query)
 	switch {
-	case byPath, byHost && (returns || path != "/"):
+	case byPath, byHost && (returnName.MatchString(query) || path != "/"):
 		return true
 	}
-	return returns && strings.Contains(query, strings.Trim(url.QueryEscape(own), "/")) && len(own) > 1
+	return len(own) > 1 && returnsTo(query, own) && !notLogin.MatchString(path)
 }
 
-// sameRedirect reports whether two answers are redirects to the same place.
+// returnsTo reports whether a value in a query, escaped or not, is the path that was
+// asked, or a URL of it.
+func returnsTo(query, own string) bool {
+	for pair := range strings.SplitSeq(query, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		for range 3 { // some are escaped twice
+			if u, err := url.Parse(value); err == nil && u.Path == own && (u.Scheme == "" || u.Host != "") {
+				return true
+			}
+			text, err := url.QueryUnescape(value)
+			if err != nil {
+				break
+			}
+			value = text
+		}
+	}
+	return false
+}
+
+// sameRedirect reports whether two answers are redirects to the same place, but for
+// what they echo of the request.
 func sameRedirect(a, b view) bool {
 	x, ok := location(a)
 	y, ok2 := location(b)
-	return ok && ok2 && x == y
+	return ok && ok2 && x.scheme == y.scheme && x.host == y.host && x.port == y.port && unechoed(x.path, a) == unechoed(y.path, b)
+}
+
+// unechoed is the path of a redirect without what it only repeats of its request: a
+// Location that carries the asked URL along changes with every Host, and that is no
+// progress.
+func unechoed(path string, v view) string {
+	before, query, asked := strings.Cut(path, "?")
+	if !asked {
+		return path
+	}
+	if text, err := url.QueryUnescape(query); err == nil {
+		query = text
+	}
+	query = strings.NewReplacer("https://", "~://", "http://", "~://").Replace(query)
+	host := hostOf(v.request())
+	own := strings.TrimLeft(v.request().Path, "/")
+	for _, echo := range []string{host, bareHost(host), own} {
+		if len(echo) > 2 {
+			query = strings.ReplaceAll(query, echo, "~")
+		}
+	}
+	return before + "?" + query
 }
 
 // fHTTPSWords sets all of httpsWords at once.

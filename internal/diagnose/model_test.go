@@ -130,7 +130,9 @@ func (m *model) look(p dialect.Probe) ([]exchange.Answer, dialect.Verdict) {
 		switch {
 		case a.Failure == exchange.TimedOut || late > r.Timeout+r.Patience:
 			if a.Failure != exchange.TimedOut {
+				shaken := a.TLS
 				a = broken(exchange.TimedOut, exchange.Waiting)
+				a.TLS = shaken
 			}
 			a.Began, a.Phases.Total = m.clock, r.Timeout+r.Patience
 			if a.Stage == exchange.Dialling {
@@ -207,7 +209,7 @@ func (m *model) diagnosed(t *testing.T, q Question) Report {
 		}
 	}
 	timeout := q.Probe.Request.Timeout
-	if took := m.clock.Sub(begun); took > 2*timeout+5*time.Second {
+	if took := m.clock.Sub(begun); took > timeout+4*time.Second {
 		t.Errorf("it takes %v with a time-out of %v", took, timeout)
 	}
 	return Conclude(q, observed)

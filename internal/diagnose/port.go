@@ -44,6 +44,7 @@ func (d *desk) unconnected(v view) outcome {
 	return outcome{}
 }
 
+// nobodyThere: the connection is refused. Where else is the server, if it runs?
 func (d *desk) nobodyThere(v view) outcome {
 	addr, port, isAddr := v.target()
 	if takers := d.takers(v); len(takers) > 0 {
@@ -78,14 +79,18 @@ func (d *desk) nobodyThere(v view) outcome {
 		behind := d.explain(w.at)
 		return outcome{chain: append([]Finding{f}, behind.chain...), others: behind.others, solved: behind.solved}
 	}
-	if o, ok := d.otherPort(v); ok {
+	o, asked, ok := d.otherPort(v)
+	if ok {
 		return o
 	}
 	f := seen("refused", 0.8, "The connection is refused: nothing listens on the port.", append([]view{v}, tried...)...)
 	switch {
 	case len(d.q.Machine.Sockets) > 0:
 		f.Confidence = 0.95
-		f = f.also("The kernel's table knows no listener on it at any address of this machine, and no other port here gives an answer that passes.")
+		f = f.also("The kernel's table knows no listener on it at any address of this machine.")
+		if asked > 0 {
+			f = f.also("Nor does any of the %d other ports that were asked give an answer that passes.", asked)
+		}
 	case len(tried) > 0:
 		f.Confidence = 0.88
 		f = f.also("So it is at the machine's other addresses.")
@@ -139,63 +144,7 @@ func (d *desk) addresses(v view) []change {
 	return changes
 }
 
-// notHTTP are ports of well-known services that are not asked for a page.
-var notHTTP = map[uint16]bool{21: true, 22: true, 23: true, 25: true, 53: true, 110: true, 111: true, 143: true, 389: true, 465: true, 587: true, 631: true, 636: true, 853: true, 993: true, 995: true, 1433: true, 1521: true, 2049: true, 3306: true, 5355: true, 5432: true, 5672: true, 6379: true, 11211: true, 27017: true}
-
-var notWeb = []string{"sshd", "mysqld", "mariadbd", "postgres", "redis-server", "memcached", "systemd-resolve", "dnsmasq", "rpcbind", "chronyd", "cupsd", "exim4", "master", "dropbear"}
-
-// otherPort asks the same question of the other ports that listen here.
-func (d *desk) otherPort(v view) (outcome, bool) {
-	addr, port, ok := v.target()
-	if !ok || len(d.q.Machine.Sockets) == 0 || len(v.at.changes) > 0 || v.request().Protocol == exchange.Bare {
-		return outcome{}, false
-	}
-	const most = 12
-	asked := 0
-	var clear, vague []Finding
-	for _, s := range d.q.Machine.Others(port, addr) {
-		if n := s.Local.Port(); notHTTP[n] || slices.Contains(notWeb, s.Process) || s.PID != 0 && s.PID == d.q.self {
-			continue
-		}
-		if asked++; asked > most {
-			break
-		}
-		w := d.see(v.at.with(change{factor: fPort, label: strconv.Itoa(int(s.Local.Port()))}))
-		if !w.passes() {
-			d.rule(w, v)
-			continue
-		}
-		f := flipped("wrong_port", 0.95, v, w).also("There listens %s.", s)
-		if d.random(w).passes() {
-			vague = append(vague, f.also("But it answers any path so."))
-		} else {
-			clear = append(clear, f)
-		}
-	}
-	down := seen("refused", 0.4, "Or the server that belongs on the port does not run, and this is another one.", v)
-	found := append(clear, vague...)
-	switch {
-	case len(found) == 0:
-		return outcome{}, false
-	case len(clear) > 2:
-		// On a machine with so many servers that would pass, none is likely to be the one.
-		down.Confidence, clear[0].Confidence = 0.6, 0.45
-		down.Evidence = []string{fmt.Sprintf("The connection is refused: nothing listens on the port. %d other ports here would pass, so that none is likely to be the right one.", len(clear))}
-		return only(down, clear[0]), true
-	case len(clear) == 1:
-		return outcome{chain: clear, others: []Finding{down}, solved: true}, true
-	case len(clear) == 2:
-		clear[0].Confidence = 0.8
-	case len(clear) == 0 && len(vague) > 1:
-		// Servers that answer anything are no sign.
-		down.Confidence, vague[0].Confidence = 0.6, 0.4
-		return only(down, vague[0]), true
-	case len(clear) == 0:
-		vague[0].Confidence = 0.6
-	}
-	return outcome{chain: found[:1], others: []Finding{down}, solved: true}, true
-}
-
+// otherSource asks from another address.
 func (d *desk) otherSource(v view) view {
 	for _, c := range d.sources(v) {
 		if w := d.see(v.at.with(c)); w.ok {

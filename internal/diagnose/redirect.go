@@ -36,6 +36,7 @@ func (d *desk) redirect(v view) outcome {
 	return d.otherPath(v, to)
 }
 
+// login: the redirect leads to where one signs in. Is that so for all of the app?
 func (d *desk) login(v view, to place) outcome {
 	f := seen("login_redirect", 0.93, fmt.Sprintf("It redirects to a login page: %s.", to), v)
 	f.Location = to.String()
@@ -87,38 +88,15 @@ func (d *desk) toHTTPS(v view, to place) outcome {
 			return w.closed()
 		}
 		l, ok := location(w)
-		return !ok || l.scheme != "https" || l.path != to.path || l.host != here(w).host && to.host == from.host
+		return !ok || l.scheme != "https" || unechoed(l.path, w) != unechoed(to.path, v) || l.host != here(w).host && to.host == from.host
 	}
 	xfp := fieldChange("X-Forwarded-Proto", "https")
 	first := d.see(v.at.with(xfp))
 	if o, ok := d.try(v, []trial{{xfp, says, past}}); ok {
 		return o
 	}
-	// Two conditions at once: https and a name. The Location is the same as long as
-	// either is not met.
-	names := d.hostNames(v)
-	for _, name := range names {
-		byName := d.see(v.at.with(name))
-		if byName.passes() {
-			f := located(hostMeans(v, byName))
-			return outcome{chain: []Finding{f}, solved: true}
-		}
-		both := d.see(v.at.with(xfp).with(name))
-		d.rule(byName, v)
-		if both.passes() || both.speaks() && !sameRedirect(both, v) && past(v, both) && !isHTTPSRedirect(both) {
-			host := located(flipped("canonical_host_redirect", 0.9, first, both))
-			if to.host == here(v).host {
-				host = hostMeans(first, both)
-			}
-			scheme := located(flipped("https_redirect", 0.93, byName, d.see(v.at.with(name).with(xfp))))
-			if both.passes() {
-				return outcome{chain: []Finding{scheme, host}, solved: true}
-			}
-			behind := d.explain(both.at)
-			if behind.certain() >= 0.6 {
-				return outcome{chain: append([]Finding{scheme, host}, behind.chain...), others: behind.others, solved: behind.solved}
-			}
-		}
+	if o, ok := d.httpsAndName(v, to, past); ok {
+		return o
 	}
 	words := d.see(v.at.with(change{factor: fHTTPSWords, label: "all"}))
 	if words.passes() || words.ok && past(v, words) && !sameRedirect(words, v) {
@@ -143,12 +121,47 @@ func (d *desk) toHTTPS(v view, to place) outcome {
 	if words.ok {
 		f = f.also("Nor do the other fields that say the same (%s, …).", httpsWords[0].Name)
 	}
-	if len(names) > 0 {
+	if names := d.hostNames(v); len(names) > 0 {
 		f = f.also("Nor does Host: %s.", quoted(names[0].arg))
 	}
 	return only(f)
 }
 
+// httpsAndName: two conditions at once, https and a name. The Location is the same as
+// long as either is not met.
+func (d *desk) httpsAndName(v view, to place, past func(_, w view) bool) (outcome, bool) {
+	located := func(f Finding) Finding {
+		f.Location = to.String()
+		return f
+	}
+	xfp := fieldChange("X-Forwarded-Proto", "https")
+	first := d.see(v.at.with(xfp))
+	for _, name := range d.hostNames(v) {
+		byName := d.see(v.at.with(name))
+		if byName.passes() {
+			return outcome{chain: []Finding{located(hostMeans(v, byName))}, solved: true}, true
+		}
+		both := d.see(v.at.with(xfp).with(name))
+		d.rule(byName, v)
+		if !both.passes() && (!both.speaks() || sameRedirect(both, v) || !past(v, both) || isHTTPSRedirect(both)) {
+			continue
+		}
+		host := located(flipped("canonical_host_redirect", 0.9, first, both))
+		if to.host == here(v).host {
+			host = hostMeans(first, both)
+		}
+		scheme := located(flipped("https_redirect", 0.93, byName, d.see(v.at.with(name).with(xfp))))
+		if both.passes() {
+			return outcome{chain: []Finding{scheme, host}, solved: true}, true
+		}
+		if behind := d.explain(both.at); behind.certain() >= 0.6 {
+			return outcome{chain: append([]Finding{scheme, host}, behind.chain...), others: behind.others, solved: behind.solved}, true
+		}
+	}
+	return outcome{}, false
+}
+
+// isHTTPSRedirect reports whether a redirect leads to https at another host.
 func isHTTPSRedirect(v view) bool {
 	l, ok := location(v)
 	return ok && l.scheme == "https" && l.host != here(v).host
@@ -177,7 +190,7 @@ func (d *desk) canonical(v view, to place) outcome {
 	means := func(from, w view) Finding { return located(flipped("canonical_host_redirect", 0.96, from, w)) }
 	past := func(_, w view) bool {
 		l, ok := location(w)
-		return w.closed() || w.speaks() && (!ok || l.host == here(w).host)
+		return w.closed() || w.speaks() && (!ok || l.host == here(w).host && !sameRedirect(v, w))
 	}
 	if o, ok := d.try(v, []trial{{change{factor: fHost, label: "location", arg: name}, means, past}}); ok {
 		return o

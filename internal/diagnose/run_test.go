@@ -22,6 +22,7 @@ type wire struct {
 	requests int
 	together int // at once, at most
 	now      int
+	traffic  sockets.Traffic // on the port, at any time
 }
 
 func (w *wire) ask(ctx context.Context, p dialect.Probe) ([]exchange.Answer, dialect.Verdict) {
@@ -53,7 +54,7 @@ func (w *wire) ask(ctx context.Context, p dialect.Probe) ([]exchange.Answer, dia
 func (w *wire) world() world {
 	return world{ask: w.ask, try: w.ask, pause: 10 * time.Millisecond, sockets: func() (sockets.Table, error) {
 		return sockets.Table{Sockets: []sockets.Socket{{Local: netip.MustParseAddrPort("0.0.0.0:8443"), Queue: 2, Backlog: 128}}}, nil
-	}}
+	}, watch: func(uint16, netip.Addr) (sockets.Traffic, error) { return w.traffic, nil }}
 }
 
 func TestRunEndsInTime(t *testing.T) {
@@ -104,7 +105,7 @@ func TestRunEndsInTime(t *testing.T) {
 				if got := ids(r.Causes); r.Verdict != test.verdict || len(got) == 0 || got[0] != test.cause {
 					t.Errorf("got %v\n%s", got, summary(r))
 				}
-				if limit := test.timeout + 5*time.Second; r.Took > limit {
+				if limit := test.timeout + 4*time.Second; r.Took > limit {
 					t.Errorf("it took %v, more than %v\n%s", r.Took, limit, summary(r))
 				}
 				if w.together > 2 {
@@ -145,6 +146,30 @@ func TestOwnPorts(t *testing.T) {
 	if r := run(t.Context(), q, full.world()); len(r.Causes) == 0 || r.Causes[0].Cause != "worker_saturated" {
 		t.Error(summary(r))
 	}
+}
+
+// TestRunCutsShort: an experiment that outlasts its own time-out, as one that follows
+// slow redirects can, is cut short, and says nothing.
+func TestRunCutsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := (&wire{serve: func(exchange.Request, int) exchange.Answer { return answer(500, "no") }}).world()
+		asked := 0
+		w.try = func(ctx context.Context, p dialect.Probe) ([]exchange.Answer, dialect.Verdict) {
+			if asked++; asked < 4 {
+				return w.ask(ctx, p)
+			}
+			<-ctx.Done()
+			a := broken(exchange.OwnFault, exchange.Waiting)
+			return []exchange.Answer{a}, p.Judge([]exchange.Answer{a})
+		}
+		r := run(t.Context(), albQuestion(t, true), w)
+		if limit := 9 * time.Second; r.Took > limit {
+			t.Errorf("it took %v, more than %v", r.Took, limit)
+		}
+		if len(r.Observations) != 4 {
+			t.Errorf("%d observations, want the 4 that came to an end\n%s", len(r.Observations), summary(r))
+		}
+	})
 }
 
 func TestRunStopsWithItsContext(t *testing.T) {

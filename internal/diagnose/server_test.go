@@ -2,8 +2,10 @@ package diagnose
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,41 @@ func handshake(refuses func(*exchange.TLS) (exchange.Answer, bool)) func(*model)
 	}
 }
 
+// renegotiates is a TLS 1.2 server that wants another handshake for what is not ok.
+func renegotiates(ok func(ask) bool) func(*model) layer {
+	return func(m *model) layer {
+		tls13 := handshake(func(*exchange.TLS) (exchange.Answer, bool) { return exchange.Answer{}, false })(m)
+		return func(a ask) (exchange.Answer, bool) {
+			if a.TLS == nil || ok(a) {
+				return tls13(a)
+			}
+			got := broken(exchange.NotTLS, exchange.Waiting)
+			got.Err = errors.New("local error: tls: no renegotiation")
+			got.TLS = &exchange.TLSState{Version: tls.VersionTLS12}
+			return got, true
+		}
+	}
+}
+
+// lateByTLS answers so late, and by TLS.
+func lateByTLS(late time.Duration) func(*model) layer {
+	return handshake(func(*exchange.TLS) (exchange.Answer, bool) {
+		a := took(late, answer(200, "fine"))
+		a.TLS = &exchange.TLSState{Version: tls.VersionTLS13}
+		return a, true
+	})
+}
+
+// servesAlone answers what is below a path, and hangs with everything else.
+func servesAlone(prefix string) func(*model) layer {
+	return raw(func(a ask) (exchange.Answer, bool) {
+		if plainHTTP(a) && strings.HasPrefix(a.path(), prefix) {
+			return answer(404, "no such file"), true
+		}
+		return broken(exchange.TimedOut, exchange.Waiting), true
+	})
+}
+
 func alert(n uint8, asks bool) exchange.Answer {
 	a := broken(exchange.TLSRefused, exchange.Handshaking)
 	a.TLS = &exchange.TLSState{Alert: n, ClientAuth: asks}
@@ -123,6 +160,11 @@ func alert(n uint8, asks bool) exchange.Answer {
 func tlsQuestion(t *testing.T, known bool) Question {
 	host := sent
 	return question(t, "alb", "https://"+target+"/health", dialect.Options{Host: &host}, known)
+}
+
+func slowTLSQuestion(t *testing.T, known bool) Question {
+	host := sent
+	return question(t, "alb", "https://"+target+"/health", dialect.Options{Host: &host, Timeout: 2 * time.Second}, known)
 }
 
 func haproxyQuestion(t *testing.T, known bool) Question {
@@ -241,6 +283,15 @@ func inTurn(pattern string) func(*model) layer {
 				return m.page(500, a), true
 			}
 			return exchange.Answer{}, false
+		}
+	}
+}
+
+// hangsInTurn hangs and passes by the number of the request.
+func hangsInTurn(pattern string) func(*model) layer {
+	return func(m *model) layer {
+		return func(a ask) (exchange.Answer, bool) {
+			return broken(exchange.TimedOut, exchange.Waiting), pattern[a.n%len(pattern)] == 'f'
 		}
 	}
 }

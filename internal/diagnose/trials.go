@@ -227,6 +227,7 @@ var forwarded = []change{
 	{factor: fField, label: "X-Request-ID", arg: "X-Request-ID: 7d1c6c1e-6a1f-4d0b-9d0e-2f6f3c9b1a77"},
 }
 
+// forwardedTrials send so many of these fields, one at a time.
 func (d *desk) forwardedTrials(v view, most int) []trial {
 	var trials []trial
 	for _, c := range forwarded[:most] {
@@ -284,6 +285,7 @@ func (d *desk) sources(v view) []change {
 	return changes
 }
 
+// sourceTrials ask from other addresses.
 func (d *desk) sourceTrials(v view) []trial {
 	var trials []trial
 	for _, c := range d.sources(v) {

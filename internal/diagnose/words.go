@@ -3,10 +3,9 @@ package diagnose
 import (
 	"fmt"
 	"strconv"
-	"strings"
-	"unicode"
 
 	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // text tells the change to people.
@@ -75,23 +74,11 @@ func (c change) text() string {
 	return c.name()
 }
 
-// quoted makes a stranger's text safe for a terminal and short.
-func quoted(s string) string {
-	const most = 200
-	var b strings.Builder
-	for _, r := range s {
-		if b.Len() >= most {
-			b.WriteString("…")
-			break
-		}
-		if r != unicode.ReplacementChar && unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-	}
-	return b.String()
-}
+// mostQuoted is how much of a stranger's text is quoted, in characters.
+const mostQuoted = 200
+
+// quoted makes a stranger's text safe to print, in one short line.
+func quoted(s string) string { return visible.Line(s, mostQuoted) }
 
 // told is an answer in a few words: "200", "301 to https://…", "refused",
 // "closed without an answer".
@@ -137,6 +124,9 @@ func told(a exchange.Answer) string {
 		}
 		return "TLS refused"
 	case exchange.NotTLS:
+		if renegotiated(a) {
+			return "no answer, but another handshake"
+		}
 		return "bytes that are no TLS"
 	case exchange.Malformed:
 		return "bytes that are no HTTP: " + excerpt(a.Received)
@@ -146,12 +136,12 @@ func told(a exchange.Answer) string {
 	return string(a.Failure)
 }
 
-// excerpt is the beginning of some bytes, quoted.
+// excerpt is the beginning of some bytes, in quotation marks; if there are none it
+// says so.
 func excerpt(b []byte) string {
-	const most = 40
-	more := ""
-	if len(b) > most {
-		b, more = b[:most], "…"
+	const most = 60
+	if len(b) == 0 {
+		return "no byte at all"
 	}
-	return strconv.QuoteToASCII(string(b)) + more
+	return `"` + visible.Line(string(b[:min(len(b), 4*most)]), most) + `"`
 }
