@@ -2,11 +2,11 @@ package prove
 
 import (
 	"encoding/json"
-	"encoding/xml"
-	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/inservice/inservice/internal/junit"
 )
 
 // The form of WriteJSON. Fields may be added, none is taken away. Times are in
@@ -136,89 +136,36 @@ func maybe(d time.Duration) *float64 {
 	return &ms
 }
 
-// The form of JUnit's report that CI systems read: a suite for each dependency, a
-// case for each fault.
-type (
-	junitSuites struct {
-		XMLName xml.Name     `xml:"testsuites"`
-		Name    string       `xml:"name,attr"`
-		Suites  []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string        `xml:"classname,attr"`
-		Name    string        `xml:"name,attr"`
-		Seconds string        `xml:"time,attr"`
-		Failure *junitMessage `xml:"failure,omitempty"`
-		Skipped *junitMessage `xml:"skipped,omitempty"`
-		Out     string        `xml:"system-out,omitempty"`
-	}
-	junitMessage struct {
-		Message string `xml:"message,attr"`
-		Type    string `xml:"type,attr,omitempty"`
-		Text    string `xml:",chardata"`
-	}
-)
-
-// WriteJUnit writes a report for CI systems. What can't be proven by a forwarder is
-// skipped there; what could not be proven now has failed.
+// WriteJUnit writes a report for CI systems: a suite for each dependency, a case
+// for each fault. What can't be proven by a forwarder is skipped there; what could
+// not be proven now has failed.
 func WriteJUnit(w io.Writer, r Report) error {
-	all := junitSuites{Name: "inservice prove " + r.Subject}
+	all := junit.Suites{Name: "inservice prove " + r.Subject}
 	for _, d := range r.Dependencies {
-		var s junitSuite
-		s.Name = plain(d.Name())
+		s := all.Suite(plain(d.Name()))
 		for _, t := range d.Trials {
-			c := junitCase{Class: s.Name, Name: string(t.Fault), Seconds: seconds(t.After + t.Healed), Out: plain(told(sight{answer: t.Answer, reasons: t.Reasons}))}
-			c.Failure = failure(t.Defects)
-			s.add(c)
+			s.Add(junit.Case{
+				Class: s.Name, Name: string(t.Fault), Failure: failure(t.Defects), Output: plain(told(sight{answer: t.Answer, reasons: t.Reasons})),
+			}, t.After+t.Healed)
 		}
 		if d.Why != "" {
-			s.add(junitCase{Class: s.Name, Name: "green before anything is broken", Seconds: "0", Failure: &junitMessage{Message: plain(d.Why), Type: "not-proven"}})
+			s.Add(junit.Case{Class: s.Name, Name: "green before anything is broken", Failure: &junit.Message{Message: plain(d.Why), Type: "not-proven"}}, 0)
 		}
-		all.Suites = append(all.Suites, s)
 	}
-	var rest junitSuite
-	rest.Name = "without a fault"
-	for _, d := range r.Defects {
-		rest.add(junitCase{Class: rest.Name, Name: plain(d.Check + " " + string(d.Kind)), Seconds: "0", Failure: failure([]Defect{d})})
+	if len(r.Defects)+len(r.Unprovable) > 0 {
+		s := all.Suite("without a fault")
+		for _, d := range r.Defects {
+			s.Add(junit.Case{Class: s.Name, Name: plain(d.Check + " " + string(d.Kind)), Failure: failure([]Defect{d})}, 0)
+		}
+		for _, u := range r.Unprovable {
+			s.Add(junit.Case{Class: s.Name, Name: plain(u.Check), Skipped: &junit.Message{Message: plain("not provable by a forwarder: " + u.Why)}}, 0)
+		}
 	}
-	for _, u := range r.Unprovable {
-		rest.add(junitCase{Class: rest.Name, Name: u.Check, Seconds: "0", Skipped: &junitMessage{Message: "not provable by a forwarder: " + u.Why}})
-	}
-	if rest.Tests > 0 {
-		all.Suites = append(all.Suites, rest)
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	encoder := xml.NewEncoder(w)
-	encoder.Indent("", "  ")
-	if err := encoder.Encode(all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
-}
-
-func (s *junitSuite) add(c junitCase) {
-	s.Tests++
-	if c.Failure != nil {
-		s.Failures++
-	}
-	if c.Skipped != nil {
-		s.Skipped++
-	}
-	s.Cases = append(s.Cases, c)
+	return all.Write(w)
 }
 
 // failure is the defects of a case; nil without any.
-func failure(defects []Defect) *junitMessage {
+func failure(defects []Defect) *junit.Message {
 	if len(defects) == 0 {
 		return nil
 	}
@@ -230,7 +177,5 @@ func failure(defects []Defect) *junitMessage {
 		}
 		lines = append(lines, plain(line))
 	}
-	return &junitMessage{Message: lines[0], Type: string(defects[0].Kind), Text: strings.Join(lines, "\n")}
+	return &junit.Message{Message: lines[0], Type: string(defects[0].Kind), Text: strings.Join(lines, "\n")}
 }
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/inservice/inservice/internal/junit"
 )
 
 // sample is a report that has everything.
@@ -102,7 +104,7 @@ func TestVerdicts(t *testing.T) {
 		proven        bool
 	}{
 		{bad, "defect", "2 defects: 1 of 2", false}, {unproven, "not-proven", "not proven: 1 of 1", false},
-		{good, "proven", "proven: 1 of 1 fault ", true}, {none, "proven", "nothing to prove: 0 of 0", true},
+		{good, "proven", "proven: 1 of 1 fault ", true}, {none, "proven", "nothing to prove: no fault was tried", true},
 	} {
 		var out bytes.Buffer
 		if err := (&Text{Out: &out}).End(test.report); err != nil {
@@ -165,7 +167,7 @@ func TestJUnit(t *testing.T) {
 	if err := WriteJUnit(&out, sample()); err != nil {
 		t.Fatal(err)
 	}
-	var got junitSuites
+	var got junit.Suites
 	if err := xml.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -190,7 +192,7 @@ func TestJUnit(t *testing.T) {
 	}, lines); diff != "" {
 		t.Errorf("cases (-want +got):\n%s", diff)
 	}
-	if s := got.Suites[0]; s.Tests != 2 || s.Failures != 1 || s.Cases[0].Seconds != "3.000" {
+	if s := got.Suites[0]; s.Tests != 2 || s.Failures != 1 || s.Cases[0].Time != "3.000" {
 		t.Errorf("the first suite is %+v", s)
 	}
 }

@@ -126,10 +126,42 @@ func TestFixIsForTheServerThatIsKnown(t *testing.T) {
 	}
 }
 
+// A rule about a path is about the path alone.
+func TestFixLeavesTheQueryOut(t *testing.T) {
+	p := asked(t).WithPath("/health?deep=1")
+	v := Of("", "", p, diagnose.Report{
+		Causes:   []diagnose.Finding{{Cause: "auth_required", Confidence: 0.9}},
+		Software: []software.Guess{{Name: "nginx", Confidence: 0.9}},
+	})
+	if got := v.Causes[0].FixLines; !strings.HasPrefix(got, "location = /health {\n") {
+		t.Errorf("to be pasted: %q", got)
+	}
+}
+
+func TestSecretName(t *testing.T) {
+	for _, name := range []string{
+		"Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "X-API-Key", "X-Api-Key-2", "ApiKey", "X-Auth", "X-Auth-Key", "Ocp-Apim-Subscription-Key", "x-functions-key",
+		"X-Vault-Token", "X-CSRF-Token", "X-Session-Id", "X-Client-Secret", "X-Passwd", "Api-Password", "X-Amz-Signature", "X-Goog-Iap-Jwt-Assertion",
+	} {
+		if !secretName(name) {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	for _, name := range []string{
+		"Host", "User-Agent", "WWW-Authenticate", "Sec-WebSocket-Key", "Surrogate-Key", "X-Cache-Key", "Idempotency-Key", "Content-Type", "Location", "X-Author",
+		"GET /api-key/secret HTTP/1.1", "GET http",
+	} {
+		if secretName(name) {
+			t.Errorf("%s is hidden", name)
+		}
+	}
+}
+
 func TestAroundSecret(t *testing.T) {
 	for _, test := range []struct{ name, value, before, secret, after string }{
 		{"authorization", " Bearer abc\r", " Bearer ", "abc", "\r"},
 		{"authorization", " abc", " ", "abc", ""},
+		{"proxy-authorization", " Basic abc", " Basic ", "abc", ""},
 		{"set-cookie", " a=a; Path=/a", " a=", "a", "; Path=/a"},
 		{"set-cookie", " a=; Path=/", " a=", "", "; Path=/"},
 		{"set-cookie", " abc", " ", "abc", ""},

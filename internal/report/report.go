@@ -130,7 +130,11 @@ type Phases struct {
 
 // Of makes the View of a diagnosis. Target is what the user gave.
 func Of(target, site string, p dialect.Probe, r diagnose.Report) View {
-	hide := secretsOf(r.Observations)
+	var answers []exchange.Answer
+	for _, o := range r.Observations {
+		answers = append(answers, o.Answers...)
+	}
+	hide := secretsOf(answers)
 	v := View{
 		Dialect: p.Profile.Name, Title: p.Profile.Title, Target: target, Asked: Asked(p.Request),
 		Verdict: r.Verdict, Reason: r.Reason, Text: hide.line(r.Text),
@@ -221,7 +225,6 @@ func findingOf(f diagnose.Finding, balancer string, software []string, known map
 func placeholders(site string, p dialect.Probe) map[string]string {
 	r := p.Request
 	values := map[string]string{"path": cmp.Or(r.Path, "/"), "method": cmp.Or(r.Method, "GET")}
-	values["path"], _, _ = strings.Cut(values["path"], "?")
 	if site != "" {
 		values["site"] = site
 	}

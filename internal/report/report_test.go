@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/inservice/inservice/internal/diagnose"
+	"github.com/inservice/inservice/internal/junit"
 	"github.com/inservice/inservice/internal/software"
 )
 
@@ -43,6 +44,23 @@ func refused() View {
 			{Name: "host=site", Change: "Host: www.shop.example", Verdict: "pass", Status: 200, TookMS: 4, Exchange: site},
 		},
 		Exchange: own, Phases: Phases{DialMS: 0.12, FirstByteMS: 12.1, TotalMS: 12.5}, TookMS: 31,
+	}
+}
+
+// TestJSONPrints: an answer's bytes control no terminal that shows the object.
+func TestJSONPrints(t *testing.T) {
+	v := refused()
+	v.Exchange.Received = "HTTP/1.1 200 \x1b[31m\x7f\u009b31m\u202eOK"
+	var b bytes.Buffer
+	if err := JSON(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsFunc(b.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		t.Errorf("what does not print is left in:\n%q", b.String())
+	}
+	var back View
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Exchange.Received != v.Exchange.Received {
+		t.Errorf("read back: %q, %v", back.Exchange.Received, err)
 	}
 }
 
@@ -184,6 +202,15 @@ func TestFailureIsTold(t *testing.T) {
 	v.Experiments = append(v.Experiments, v.Experiments[0])
 	if got := text(t, Text{}, v); !strings.Contains(got, "\nwhy: not decided\n  The name has no address, ") {
 		t.Errorf("it speaks of experiments where nothing could be asked:\n%s", got)
+	}
+}
+
+// No experiment mends a certificate, and that is no riddle.
+func TestUntrustedIsTold(t *testing.T) {
+	v := refused()
+	v.Causes, v.Experiments[0].Failure = []Finding{}, "untrusted"
+	if got := text(t, Text{}, v); !strings.Contains(got, "\nwhy: not decided\n  The certificate does not verify, ") {
+		t.Errorf("it does not speak of the certificate:\n%s", got)
 	}
 }
 
@@ -343,10 +370,11 @@ func TestJUnit(t *testing.T) {
 		if err := JUnit(&b, test.views, test.strict); err != nil {
 			t.Fatal(err)
 		}
-		var suite junitSuite
-		if err := xml.Unmarshal(b.Bytes(), &suite); err != nil {
+		var all junit.Suites
+		if err := xml.Unmarshal(b.Bytes(), &all); err != nil {
 			t.Fatalf("%s: %v in\n%s", name, err, b.String())
 		}
+		suite := all.Suites[0]
 		if suite.Tests != len(test.views) || suite.Failures != test.failures || len(suite.Cases) != len(test.views) {
 			t.Errorf("%s: %d tests, %d failures, %d cases", name, suite.Tests, suite.Failures, len(suite.Cases))
 		}

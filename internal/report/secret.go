@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/inservice/inservice/internal/diagnose"
+	"github.com/inservice/inservice/internal/exchange"
 )
 
 // hidden stands for a value that is nobody's business: a report is pasted into
@@ -21,13 +21,15 @@ const fewest = 4
 // zero value hides only what stands in such a field.
 type secrets struct{ replacer *strings.Replacer }
 
+// Hide returns text, which was made of answers, without the secrets that were
+// sent to get them. A View needs it not: nothing in that holds any.
+func Hide(text string, answers []exchange.Answer) string { return secretsOf(answers).line(text) }
+
 // secretsOf gathers them from all that was sent.
-func secretsOf(observations []diagnose.Observation) secrets {
+func secretsOf(answers []exchange.Answer) secrets {
 	var values []string
-	for _, o := range observations {
-		for _, a := range o.Answers {
-			maskFields(a.Sent, func(value string) { values = append(values, value) })
-		}
+	for _, a := range answers {
+		maskFields(a.Sent, func(value string) { values = append(values, value) })
 	}
 	// The longest first: one may be a part of another.
 	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
@@ -128,6 +130,10 @@ func secretName(name string) bool {
 	if strings.ContainsAny(name, " /") {
 		return false // a request line, with a port in its target
 	}
-	return slices.ContainsFunc([]string{"token", "secret", "password", "api-key", "apikey", "authorization", "credential", "signature"},
+	if strings.HasSuffix(name, "-key") {
+		return !slices.ContainsFunc([]string{"cache", "surrogate", "websocket", "idempotency"},
+			func(part string) bool { return strings.Contains(name, part) })
+	}
+	return name == "x-auth" || strings.HasPrefix(name, "x-auth-") || slices.ContainsFunc([]string{"token", "secret", "passw", "api-key", "apikey", "authorization", "credential", "signature", "session", "jwt"},
 		func(part string) bool { return strings.Contains(name, part) })
 }

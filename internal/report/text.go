@@ -65,8 +65,11 @@ func undecided(v View) bool {
 }
 
 func undecidedWords(failure string) string {
-	if failure == string(exchange.NoSuchHost) {
+	switch exchange.Failure(failure) {
+	case exchange.NoSuchHost:
 		return "The name has no address, as seen from here, so nothing was asked. Look for a mistake in the name, in DNS and in /etc/hosts; --resolve ADDRESS asks without them."
+	case exchange.Untrusted:
+		return "The certificate does not verify, and it must; what is wrong with it stands above. Give the server one for the name that is asked, from an authority that the load balancer trusts, with those between; or let the load balancer trust this one's authority. --verify=false asks without looking at it, and finds what may be wrong behind it."
 	}
 	return "No experiment made it pass, and what was seen fits no cause, or more than one."
 }

@@ -54,6 +54,26 @@ func char(r rune, raw string) string {
 	return fmt.Sprintf(`\U%08x`, r)
 }
 
+// JSON writes what does not print in encoded, the text of JSON values, as JSON
+// escapes it: by itself it leaves DEL, the controls from U+0080 on and the marks
+// that turn the direction of text as they are. The values stay the same.
+func JSON(encoded []byte) []byte {
+	shown := make([]byte, 0, len(encoded))
+	for len(encoded) > 0 {
+		r, size := utf8.DecodeRune(encoded)
+		switch {
+		case r == '\n', unicode.IsPrint(r) && (r != utf8.RuneError || size > 1):
+			shown = append(shown, encoded[:size]...)
+		case r < 0x10000:
+			shown = fmt.Appendf(shown, `\u%04x`, r)
+		default: // in two halves, as JSON has it
+			shown = fmt.Appendf(shown, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		}
+		encoded = encoded[size:]
+	}
+	return shown
+}
+
 // Lines shows what was on a wire line by line. CR LF ends a line and is not
 // shown; a bare LF ends one too and is shown, for it is a mark by which senders
 // differ. Each line is at most width characters long (0: any length), and there

@@ -1,6 +1,7 @@
 package visible
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -33,6 +34,30 @@ func TestLine(t *testing.T) {
 		if got := Line(test.s, test.limit); got != test.want {
 			t.Errorf("%s: Line(%q, %d) = %q, want %q", name, test.s, test.limit, got, test.want)
 		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	const strange = "a\x1b\x7f\u0085\u009b31m\u202e\U000e0001\u2028 Größe 日本 é\ufffd\\ \"b\""
+	encoded, err := json.MarshalIndent(map[string]string{"text": strange}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := JSON(encoded)
+	for _, r := range string(shown) {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("%U is left in %q", r, shown)
+		}
+	}
+	var back map[string]string
+	if err := json.Unmarshal(shown, &back); err != nil || back["text"] != strange {
+		t.Errorf("read back as %q, %v; want %q", back["text"], err, strange)
+	}
+	if !strings.Contains(string(shown), "Größe 日本 é") {
+		t.Errorf("%s: what prints was changed", shown)
+	}
+	if got := string(JSON([]byte("\"a\x9bb\""))); got != `"a\ufffdb"` {
+		t.Errorf("a byte that is no UTF-8 became %q", got)
 	}
 }
 
