@@ -10,18 +10,7 @@ var authRequired = Cause{
 	Balancer: "Some checkers can send a field: kubelet's httpHeaders, Envoy's request_headers_to_add, HAProxy's `http-check send hdr Authorization …`, Cloudflare's and Consul's headers. The credentials then stand in the load balancer's configuration. AWS's can't; its matcher could accept 401, and then the check would say nothing of the app.",
 	Knobs:    []Knob{Header, Path},
 	Fixes: []Fix{
-		at("django", "mysite/views.py", "Open this view. Django REST framework:", `
-from rest_framework.decorators import api_view, authentication_classes, permission_classes
-from rest_framework.permissions import AllowAny
-from rest_framework.response import Response
-
-
-@api_view(["GET", "HEAD"])
-@authentication_classes([])
-@permission_classes([AllowAny])
-def health(request):
-    return Response({"status": "ok"})
-`),
+		at("django", "mysite/health.py", "Answer the health path before anything asks for credentials. Where Django REST framework asks, `@authentication_classes([])` and `@permission_classes([AllowAny])` on the view are enough."+shallow, djangoFirst),
 		at("rails", "app/controllers/health_controller.rb", "Let the health controller inherit from ActionController::Base instead of the one that asks for credentials.", `
 class HealthController < ActionController::Base
   def show = render(plain: "ok")
@@ -96,6 +85,7 @@ end
 location = <path> {
     auth_basic off;
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 `),
 		apache("virtual host", "Open this one path. The block must come after the one that asks for a password.", `
@@ -198,6 +188,7 @@ location = <path> {
     allow 127.0.0.1;
     deny all;
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 `),
 		apache("virtual host", "Allow the load balancer's network on this path.", `
@@ -338,11 +329,7 @@ var forbiddenPath = Cause{
 	Balancer: "Set the path of the check to one that answers, best one that the app itself serves.",
 	Knobs:    []Knob{Path},
 	Fixes: []Fix{
-		nginx("server", "Ask the app instead of the directory. (`directory index of … is forbidden` in the error log: there is no index; `permission denied`: the worker's user can't read it.)", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "Ask the app instead of the directory. (`directory index of … is forbidden` in the error log: there is no index; `permission denied`: the worker's user can't read it.)", nginxToApp),
 		apache("server", "Name an index for the directory, or ask for a file in it. (`AH01276` in the error log: there is no index; `AH00035`: a directory above can't be entered.)", `
 DirectoryIndex index.html index.php
 `),

@@ -166,11 +166,7 @@ rm app_offline.htm
 		at("spring-boot", "shell", "If the readiness state was set to REFUSING_TRAFFIC, the app itself must set it back; a restart does.", `
 systemctl restart <name>
 `),
-		nginx("server", "Where nginx gives the page (`if (-f …/maintenance.html) { return 503; }`), let that stand in `location /`, and give the health path its own.", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "Where nginx gives the page (`if (-f …/maintenance.html) { return 503; }`), let that stand in `location /`, and give the health path its own.", nginxToApp),
 		apache("virtual host", "Leave the health path out of the rule.", `
 RewriteEngine On
 RewriteCond /var/www/maintenance.html -f
@@ -198,16 +194,7 @@ var rateLimited = Cause{
 	Balancer: "A longer interval only helps by chance: every node asks.",
 	Knobs:    []Knob{Interval},
 	Fixes: []Fix{
-		at("django", "mysite/views.py", "Django REST framework: no throttle on this view. (django-ratelimit: leave its decorator off.)", `
-from rest_framework.decorators import api_view, throttle_classes
-from rest_framework.response import Response
-
-
-@api_view(["GET", "HEAD"])
-@throttle_classes([])
-def health(request):
-    return Response({"status": "ok"})
-`),
+		at("django", "mysite/health.py", "Answer the health path before anything counts. Where Django REST framework counts, `@throttle_classes([])` on the view is enough; where django-ratelimit does, leave its decorator off."+shallow, djangoFirst),
 		at("rails", "config/initializers/rack_attack.rb", "Let Rack::Attack pass the health path.", `
 Rack::Attack.safelist("health") { |request| request.path == "<path>" }
 `),
@@ -300,11 +287,12 @@ var connectionLimit = Cause{
 	Decides: "It comes and goes with the load, and paths outside the limit answer all the time.",
 	Fix:     "Find what holds the connections. Then raise the limit to what the machine can bear, and leave the health path out of it.",
 	Fixes: []Fix{
-		nginx("server", "Leave the health path out of limit_conn: a location with a limit of its own does not inherit the server's.", `
-location = <path> {
-    limit_conn_status 503;
-    proxy_pass http://<app>;
+		nginx("http", "A connection whose key is empty is not counted. Use this key in limit_conn_zone.", `
+map $uri $counted {
+    default $binary_remote_addr;
+    <path>  "";
 }
+limit_conn_zone $counted zone=connections:10m;
 `),
 		haproxy("backend", "Raise the server's maxconn: what exceeds it waits in the queue until timeout queue, then gets 503.", `
 timeout queue 5s

@@ -108,8 +108,9 @@ Route::get('<path>', function () {
     return response('ok');
 });
 `),
-		at("django", "mysite/urls.py", "Put the health path before the pattern that catches everything, and leave the API out of that.", `
+		at("django", "mysite/urls.py", "Put the health path before the pattern that catches everything, and leave the API out of that one. Instead of health and page, name your views.", `
 from django.urls import path, re_path
+from mysite.views import health, page
 
 urlpatterns = [
     path("<bare>", health),
@@ -135,6 +136,7 @@ def page(path: str):
 		nginx("server", "Give the health path to the API: an exact location wins over the one with try_files.", `
 location = <path> {
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 location / {
     try_files $uri $uri/ /index.html;
@@ -311,6 +313,7 @@ sub vcl_recv {
 location = <path> {
     proxy_cache off;
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 `),
 		apache("server", "Keep the health path out of the cache.", `

@@ -65,12 +65,7 @@ module.exports = {
 		at("flask", "app.py", "Answer the health path before Flask looks at the Host (TRUSTED_HOSTS, SERVER_NAME with host_matching)."+shallow, wsgiFirst),
 		at("express", "app.js", "Register the health path before the middleware that looks at the Host."+shallow, expressFirst),
 		at("go", "main.go", "Put the health path outside the handler that looks at the Host."+shallow, goFirst),
-		nginx("server", "Let the refusal stand in locations instead of at the top of the server: an `if` there runs before any location is chosen. Then the health path can have a location of its own.", `
-location = <path> {
-    proxy_pass http://<app>;
-    proxy_set_header Host <site>;
-}
-`),
+		nginx("server", "Let the refusal stand in locations instead of at the top of the server: an `if` there runs before any location is chosen. Then the health path can have a location of its own.", nginxToApp),
 		apache("virtual host", "Leave the health path out of the rule that refuses other hosts, and pass the site's name on.", `
 RewriteEngine On
 RewriteCond %{HTTP_HOST} !^<sitepat>(:\d+)?$ [NC]

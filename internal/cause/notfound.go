@@ -109,11 +109,7 @@ mux.HandleFunc("GET <path>", func(w http.ResponseWriter, r *http.Request) {
 		told("php-fpm", "`File not found.`: SCRIPT_FILENAME names a file that is not there. Compare nginx's root with the path inside PHP's container or chroot."),
 		told("vite", "Vite serves files of the project. For real traffic serve the built site, and check the API behind it."),
 		told("webpack-dev-server", "webpack-dev-server serves what is built. For real traffic serve the built site, and check the API behind it."),
-		nginx("server", "Give the path to the app. (If the 404 is nginx's own page, no location with proxy_pass took it, and it looked for a file.)", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "Give the path to the app. (If the 404 is nginx's own page, no location with proxy_pass took it, and it looked for a file.)", nginxToApp),
 		apache("virtual host", "Give the path to the app. (If the 404 is Apache's own page, no ProxyPass took it, and it looked for a file.)", `
 ProxyPass "<path>" "http://<app><path>"
 `),

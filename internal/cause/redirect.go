@@ -225,8 +225,9 @@ var trailingSlash = Cause{
 	Balancer: "Set the path of the check to `<toggled>`. This is the better end: nothing else depends on it.",
 	Knobs:    []Knob{Path},
 	Fixes: []Fix{
-		at("django", "mysite/urls.py", "Serve the path with and without the slash. APPEND_SLASH redirects only what has no route.", `
+		at("django", "mysite/urls.py", "Serve the path with and without the slash: APPEND_SLASH redirects only what has no route. Instead of health, name the view that the path has now.", `
 from django.urls import re_path
+from mysite.views import health
 
 urlpatterns += [re_path(r"^<barepat>/?$", health)]
 `),
@@ -282,11 +283,7 @@ final class HealthController
 `),
 		told("rails", "Rails serves both; the redirect comes from the web server in front or a middleware."),
 		told("tomcat", "`/app` is redirected to `/app/`: the name of a web application needs the slash. Ask for a path inside it."),
-		nginx("server", "A location that ends in a slash and proxies redirects what lacks the slash. Name the health path exactly.", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "A location that ends in a slash and proxies redirects what lacks the slash. Name the health path exactly.", nginxToApp),
 		apache("server", "A directory is redirected to its name with a slash (mod_dir). Ask with the slash, or switch that off for this one directory.", `
 <Location "<path>">
     DirectorySlash Off
@@ -312,8 +309,9 @@ var pathRedirect = Cause{
 	Balancer: "Set the path of the check to where the redirect leads, or to the app's health path.",
 	Knobs:    []Knob{Path},
 	Fixes: []Fix{
-		at("django", "mysite/urls.py", "Put the health path outside i18n_patterns, and before views that redirect.", `
+		at("django", "mysite/urls.py", "Put the health path outside i18n_patterns, and before views that redirect. Instead of health, name the view that answers it now.", `
 from django.urls import path
+from mysite.views import health
 
 urlpatterns = [path("<bare>", health), *urlpatterns]
 `),
@@ -334,11 +332,7 @@ management.server.port=8081
 `),
 		at("express", "app.js", "Register the health path before the redirect.", expressFirst),
 		told("tomcat", "The root of the server redirects to an application. Ask for a path inside it: `/app<path>`."),
-		nginx("server", "Name the health path exactly: an exact location wins over every redirect by prefix or pattern.", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "Name the health path exactly: an exact location wins over every redirect by prefix or pattern.", nginxToApp),
 		apache("virtual host", "Leave the health path out of the redirect.", `
 RedirectMatch temp "^/(?!<barepat>$)$" "/start/"
 `),
@@ -363,15 +357,7 @@ var loginRedirect = Cause{
 	Balancer: "Point the check at a path that is open to everybody and touches what the site needs.",
 	Knobs:    []Knob{Path},
 	Fixes: []Fix{
-		at("django", "mysite/views.py", "Take the login off this view. With LoginRequiredMiddleware (Django 5.1) say so.", `
-from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse
-
-
-@login_not_required
-def health(request):
-    return HttpResponse("ok", content_type="text/plain")
-`),
+		at("django", "mysite/health.py", "Answer the health path before anything asks for a login. Where a decorator on the view asks (login_required), taking that off is enough; LoginRequiredMiddleware (Django 5.1 and later) leaves out views with login_not_required."+shallow, djangoFirst),
 		at("rails", "app/controllers/health_controller.rb", "Skip the filter that asks for a login (here Devise's).", `
 class HealthController < ApplicationController
   skip_before_action :authenticate_user!, raise: false
@@ -435,6 +421,7 @@ add_action('muplugins_loaded', function () {
 location = <path> {
     auth_request off;
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 `),
 		apache("virtual host", "Open the health path. With mod_auth_openidc `Require all granted` is enough.", `
@@ -485,10 +472,6 @@ end
 		at("express", "app.js", "Express does not see that the visitor came by https.", `
 app.set("trust proxy", "<subnet>");
 `),
-		nginx("server", "A redirect with the same target as the request, often `return 301 $scheme://…`. Let the condition name the case that it is for.", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "A redirect with the same target as the request, often `return 301 $scheme://…`. Let its condition name the case that it is for, and let it stand in `location /`: a `return` at the top of the server runs before any location is chosen.", nginxToApp),
 	},
 }

@@ -94,11 +94,7 @@ export function OPTIONS() {
 		at("go", "main.go", "A pattern with GET covers HEAD, and nothing else. Leave the method out.", `
 mux.HandleFunc("<path>", health)
 `),
-		nginx("server", "nginx answers 405 to OPTIONS and POST where it serves a file. Give the path to the app, which knows more methods.", `
-location = <path> {
-    proxy_pass http://<app>;
-}
-`),
+		nginx("server", "nginx answers 405 to OPTIONS and POST where it serves a file. Give the path to the app, which knows more methods.", nginxToApp),
 		apache("server", "Allow the method here, where a `LimitExcept` or AllowMethods keeps it back.", `
 <Location "<path>">
     AllowMethods GET HEAD OPTIONS

@@ -74,6 +74,15 @@ inservice agent --listen :8086 --path <path> --check-http http://<app>/
 `)
 }
 
+// nginxToApp gives the health path to the app, whatever else the server does.
+// Without the name of the site, nginx would tell the app its own address.
+const nginxToApp = `
+location = <path> {
+    proxy_pass http://<app>;
+    proxy_set_header Host <site>;
+}
+`
+
 // The answer before everything else that several causes are mended by, in the
 // languages that have a place for it.
 
@@ -136,7 +145,9 @@ app.wsgi_app = health_first(app.wsgi_app)
 
 const rackFirst = `
 class HealthFirst
-  def initialize(app) = @app = app
+  def initialize(app)
+    @app = app
+  end
 
   def call(env)
     return [200, { "content-type" => "text/plain" }, ["ok"]] if env["PATH_INFO"] == "<path>"
@@ -161,7 +172,7 @@ http.ListenAndServe(":<port>", root)
 
 const phpFirst = `
 <?php
-// At the very top of public/index.php, before the framework is loaded.
+// In place of the first line of public/index.php, before the framework is loaded.
 if (parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH) === '<path>') {
     header('Content-Type: text/plain');
     echo 'ok';

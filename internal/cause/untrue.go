@@ -167,12 +167,7 @@ add_action('muplugins_loaded', function () {
     exit;
 });
 `),
-		nginx("server", "Hand the health path on to the app.", `
-location = <path> {
-    proxy_pass http://<app>;
-    proxy_set_header Host <site>;
-}
-`),
+		nginx("server", "Hand the health path on to the app.", nginxToApp),
 		haproxy("backend", "As the checker: `check` alone only connects. Ask by HTTP.", `
 option httpchk
 http-check send meth GET uri <path> ver HTTP/1.1 hdr Host <site>

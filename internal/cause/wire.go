@@ -129,6 +129,7 @@ var clientCertRequired = Cause{
 ssl_verify_client optional;
 location = <path> {
     proxy_pass http://<app>;
+    proxy_set_header Host <site>;
 }
 location / {
     if ($ssl_client_verify != SUCCESS) { return 403; }

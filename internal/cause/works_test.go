@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/inservice/inservice/internal/realserver"
@@ -69,6 +71,60 @@ func TestWorks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLimits: the health path is asked as often as anybody likes, and the limit
+// stands for the rest.
+func TestLimits(t *testing.T) {
+	held, release := make(chan struct{}), make(chan struct{})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/long" {
+			held <- struct{}{}
+			<-release
+		}
+	}))
+	t.Cleanup(app.Close)
+	for id, limit := range map[ID]string{"rate_limited": "limit_req zone=visitors", "connection_limit": "limit_conn connections 1"} {
+		t.Run(string(id), func(t *testing.T) {
+			row, _ := Lookup(id)
+			fix, _ := row.FixFor([]string{"nginx"})
+			s := realserver.Start(t, recipe("nginx", Fill(fix.Lines, values())+"\nserver { listen {addr}; "+limit+"; location / { proxy_pass "+app.URL+"; } }", ""))
+			if id == "connection_limit" {
+				var waiting sync.WaitGroup
+				waiting.Go(func() { ask(t, s, "/long") })
+				defer waiting.Wait()
+				defer close(release)
+				<-held
+			}
+			other := 0
+			for range 5 {
+				if status, _ := ask(t, s, "/health_check"); status != 200 {
+					t.Errorf("the health path: %d", status)
+				}
+				if status, _ := ask(t, s, "/other"); status == 503 {
+					other++
+				}
+			}
+			if other == 0 {
+				t.Error("another path is not limited any more")
+			}
+		})
+	}
+}
+
+// TestNginxTellsTheSite: nginx by itself tells an app its own address as Host,
+// which the app may refuse in turn.
+func TestNginxTellsTheSite(t *testing.T) {
+	exact := regexp.MustCompile(`(?s)location = <path> \{.*?\n *\}`)
+	for _, c := range All() {
+		for _, f := range c.Fixes {
+			for _, block := range exact.FindAllString(f.Lines, -1) {
+				if f.Syntax == "nginx" && strings.Contains(block, "proxy_pass") && !strings.Contains(block, "proxy_set_header Host <site>;") {
+					t.Errorf("%s: the app is not told which site is meant:\n%s", c.ID, block)
+				}
+			}
+		}
 	}
 }
 
