@@ -372,6 +372,35 @@ func TestNotGreenAtFirst(t *testing.T) {
 	}
 }
 
+// A forwarder accepts for a dependency that is dead, and a check that only connects
+// would pass: it is red in truth, and not proven.
+func TestDeadBehindAForwarder(t *testing.T) {
+	t.Parallel()
+	dead := free(t)
+	a := agent(map[string]string{"port": "tcp"}, port("port", dead))
+	a.Faults = []prove.Fault{prove.Refuse}
+	r := run(t, a)
+	want(t, r, false, "port red: not proven")
+	if why := r.Dependencies[0].Why; !strings.Contains(why, "nothing is behind that") || !strings.Contains(why, dead+" can't be reached") {
+		t.Errorf("why is %q", why)
+	}
+}
+
+// What has a spare that is reached is well, though it is not reached itself.
+func TestDeadWithASpare(t *testing.T) {
+	t.Parallel()
+	dead := free(t)
+	spare, _ := site(t)
+	a := agent(nil, own("pair", func(ctx context.Context, dial prove.DialFunc) error {
+		if conn, err := dial(ctx, "tcp", dead); err == nil {
+			conn.Close()
+		}
+		return httpcheck.Request{URL: spare, Dial: dial}.Run(ctx)
+	}))
+	a.Faults = []prove.Fault{prove.Refuse}
+	want(t, run(t, a), true, "pair red: refuse")
+}
+
 func TestOnlyAndInterval(t *testing.T) {
 	t.Parallel()
 	one, _ := site(t)

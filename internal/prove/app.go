@@ -213,6 +213,10 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 			}
 			return nil
 		}
+		if s := f.Stats(); s.Reached == 0 && s.Err != nil {
+			d.Why = fmt.Sprintf("green before %s, though %s can't be reached: %v; is it the right address?", fault, d.Name(), s.Err)
+			return nil
+		}
 		a.tell(Event{Step: Breaking, Dependency: d, Fault: fault, Limit: want.bound + want.healBound})
 		var delay time.Duration
 		if fault == Slow {

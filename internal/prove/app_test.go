@@ -102,6 +102,26 @@ func honest(network, address string) func(context.Context) (int, string) {
 	}
 }
 
+// TestDeadBehindAnApp: a view that only connects is green with a forwarder in front
+// of nothing.
+func TestDeadBehindAnApp(t *testing.T) {
+	t.Parallel()
+	dead, here := free(t), free(t)
+	connects := func(ctx context.Context) (int, string) {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", here)
+		if err != nil {
+			return 503, "no database"
+		}
+		conn.Close()
+		return 200, "ok"
+	}
+	r := proveApp(t, &prove.App{Faults: []prove.Fault{prove.Refuse}, Probe: view(t, connects), Between: []prove.Route{{Listen: here, Address: dead}}})
+	want(t, r, false, dead+" red: not proven")
+	if why := r.Dependencies[0].Why; !strings.Contains(why, "green before refuse, though "+dead+" can't be reached: ") {
+		t.Errorf("why is %q", why)
+	}
+}
+
 func TestHonestView(t *testing.T) {
 	t.Parallel()
 	db, here := database(t, "tcp", "127.0.0.1:0"), free(t)

@@ -153,6 +153,26 @@ func (b *between) dialled() map[string][]endpoint {
 	return found
 }
 
+// settled reports whether it is known of everything that was dialled whether it can
+// be reached.
+func (b *between) settled() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.forwarders {
+		if s := f.Stats(); s.Reached == 0 && s.Err == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// inVain reports whether there are endpoints, and not one of them was ever reached.
+func (b *between) inVain(endpoints []endpoint) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(e endpoint) bool { return b.forwarders[e].Stats().Reached > 0 })
+}
+
 // unreached says why endpoints can't be reached, as the forwarders have met it.
 func (b *between) unreached(endpoints []endpoint) error {
 	b.mu.Lock()

@@ -1,12 +1,14 @@
 package prove
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/inservice/inservice/internal/junit"
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // The form of WriteJSON. Fields may be added, none is taken away. Times are in
@@ -98,10 +100,15 @@ func WriteJSON(w io.Writer, r Report) error {
 		}
 		view.Dependencies = append(view.Dependencies, x)
 	}
-	encoder := json.NewEncoder(w)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(view)
+	if err := encoder.Encode(view); err != nil {
+		return err
+	}
+	_, err := w.Write(visible.JSON(b.Bytes()))
+	return err
 }
 
 func (t Trial) json() jsonTrial {

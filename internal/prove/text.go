@@ -89,7 +89,11 @@ func (t *Text) planned(r *Report) {
 			faults++
 		}
 	}
-	t.printf("%s of %s can be broken; proving it takes at most %s if all is well\n", plural(faults, "dependency", "dependencies"), r.Subject, shown(r.Estimate.Round(time.Second)))
+	if faults == 0 {
+		t.printf("nothing that %s depends on can be broken now\n", r.Subject)
+	} else {
+		t.printf("%s of %s can be broken; proving it takes at most %s if all is well\n", plural(faults, "dependency", "dependencies"), r.Subject, shown(r.Estimate.Round(time.Second)))
+	}
 	for _, note := range r.Notes {
 		t.printf("note: %s\n", note)
 	}
@@ -189,7 +193,11 @@ func (t *Text) End(r Report) error {
 	case trials == 0:
 		verdict = "nothing to prove"
 	}
-	t.printf("\n%s: %d of %s turned the answer as declared and back, in %s\n", verdict, proven, plural(trials, "fault", "faults"), shown(r.Took))
+	came := fmt.Sprintf("%d of %s turned the answer as declared and back, in %s", proven, plural(trials, "fault", "faults"), shown(r.Took))
+	if trials == 0 {
+		came = "no fault was tried"
+	}
+	t.printf("\n%s: %s\n", verdict, came)
 	return t.err
 }
 

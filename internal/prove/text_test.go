@@ -155,6 +155,11 @@ func TestJSON(t *testing.T) {
 	if got["verdict"] != "defect" || got["took_ms"] != 12340.0 {
 		t.Errorf("verdict %v, took %v", got["verdict"], got["took_ms"])
 	}
+	// What a server says does not reach a terminal as it is.
+	out.Reset()
+	if err := WriteJSON(&out, Report{Subject: "a\u009b31m\x7f\u202e"}); err != nil || !strings.Contains(out.String(), `"a\u009b31m\u007f\u202e"`) {
+		t.Errorf("%v in\n%s", err, out.String())
+	}
 	// Lists are lists, even without elements.
 	out.Reset()
 	if err := WriteJSON(&out, Report{}); err != nil || strings.Contains(out.String(), "null") {
