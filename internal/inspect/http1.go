@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func (c *call) serveHTTP1(ctx context.Context) {
 		a.Request = q.ask
 		a.More = a.More || errors.Is(q.err, errTooLong) || errors.Is(q.err, errHugeBody)
 		if q.err != nil {
-			a.Ending = ending(q.err)
+			a.Ending, a.Answer = ending(q.err), answerTo(q.err)
 		}
 		if !c.tell(a) {
 			return
@@ -78,6 +79,20 @@ var (
 	errHugeBody = errors.New("its body is longer than what is read")
 	errBadChunk = errors.New("its chunks are no chunks")
 )
+
+// answerTo is the answer to a question that could not be read for err, whatever the
+// Script says.
+func answerTo(err error) Answer {
+	switch {
+	case errors.Is(err, errTooLong):
+		return Answer{Status: http.StatusRequestHeaderFieldsTooLarge}
+	case errors.Is(err, errHugeBody):
+		return Answer{Status: http.StatusRequestEntityTooLarge}
+	case errors.Is(err, errBadChunk):
+		return Answer{Status: http.StatusBadRequest}
+	}
+	return Answer{Way: Close} // there is no whole question
+}
 
 // readHead reads a head, with what it finds in q, and says what it is the head of.
 func (c *call) readHead(q *question) Kind {

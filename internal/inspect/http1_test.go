@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,53 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestTwoLengths: of a question whose end can't be told, nothing behind it is taken
+// for another.
+func TestTwoLengths(t *testing.T) {
+	r := start(t, Options{})
+	answer := r.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcGET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+	if n := strings.Count(answer, "HTTP/1.1 "); n != 1 || !strings.Contains(answer, "Connection: close") {
+		t.Errorf("%d answers: %q", n, answer)
+	}
+}
+
+// TestBrokenAnswers: what can't be read is answered so, and told so, at once and
+// whatever was to be answered.
+func TestBrokenAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		said string
+		want Answer
+	}{
+		"head":      {"GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 5000), Answer{Status: 431}},
+		"body":      {"POST / HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", Answer{Status: 413}},
+		"chunks":    {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n", Answer{Status: 400}},
+		"not whole": {"GET / HTTP/1.1\r\nHost: a\r\n", Answer{Way: Close}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, Options{Script: Script{{Answer: Answer{Way: Hang, After: time.Minute}}}})
+			c := r.dial()
+			if _, err := io.WriteString(c, test.said); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.CloseWrite()
+			answer, err := io.ReadAll(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status := ""
+			if code := test.want.Code(); code != 0 {
+				status = "HTTP/1.1 " + strconv.Itoa(code) + " "
+			}
+			if !strings.HasPrefix(string(answer), status) || status == "" && len(answer) > 0 {
+				t.Errorf("answered %q", answer)
+			}
+			if a := r.arrival(1); a.Answer != test.want {
+				t.Errorf("told that it is answered %+v", a.Answer)
+			}
+		})
+	}
+}
+
 // TestLingers: who still talks when it is answered is listened to for a moment:
 // resetting the connection could take the answer with it.
 func TestLingers(t *testing.T) {
@@ -185,14 +233,15 @@ const haproxyMySQL = "\x25\x00\x00\x01\x00\x82\x00\x00\x00\x80\x00\x01\x21\x00\x
 // TestOther: bytes that are no question are told and not answered.
 func TestOther(t *testing.T) {
 	for said, words := range map[string]string{
-		"PING\r\n":                              "it looks like a Redis PING",
-		"*1\r\n$4\r\nPING\r\n":                  "it looks like a Redis PING",
-		"*1\r\n$4\r\nQUIT\r\n":                  "it looks like a Redis command",
-		haproxyMySQL:                            "it looks like a MySQL client",
-		"\xff\xff\x00\x01" + haproxyMySQL[4:]:   "it is no question that is known here",
-		haproxyMySQL[:30]:                       "it is no question that is known here",
-		"\x25\x00\x00\x02" + haproxyMySQL[4:]:   "it is no question that is known here",
-		"EHLO x\r\n":                            "it looks like SMTP",
+		"PING\r\n":                            "it looks like a Redis PING",
+		"*1\r\n$4\r\nPING\r\n":                "it looks like a Redis PING",
+		"*1\r\n$4\r\nQUIT\r\n":                "it looks like a Redis command",
+		haproxyMySQL:                          "it looks like a MySQL client",
+		"\xff\xff\x00\x01" + haproxyMySQL[4:]: "it is no question that is known here",
+		haproxyMySQL[:30]:                     "it is no question that is known here",
+		"\x25\x00\x00\x02" + haproxyMySQL[4:]: "it is no question that is known here",
+		"EHLO x\r\n":                          "it looks like SMTP",
+		"0\x0c\x02\x01\x01`\x07\x02\x01\x03\x04\x00\x80\x00": "it looks like LDAP", // HAProxy's ldap-check
 		"\x1b]0;owned\a\n":                      "it is no question that is known here",
 		"GET\r\n":                               "it is no question that is known here",
 		"get /\r\n":                             "it is no question that is known here",

@@ -92,8 +92,12 @@ func (c *call) serveHTTP2(ctx context.Context) {
 	s.framer.MaxHeaderListSize = uint32(c.server.limits.Bytes)
 
 	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var answering sync.WaitGroup
 	err := s.read(ctx, &answering)
+	if !leaves(err) {
+		stop() // this side ends: what is not answered is cut off, and nobody gave up
+	}
 	if len(s.streams) == 0 && c.nth == 0 || s.unfinished() {
 		a := c.arrival(Other, c.began)
 		a.setBytes(s.wire.bytes, s.wire.bound)
@@ -104,7 +108,6 @@ func (c *call) serveHTTP2(ctx context.Context) {
 	for _, st := range s.streams {
 		st.leave()
 	}
-	stop()
 	answering.Wait()
 	s.write(func() error { return s.framer.WriteGoAway(s.lastID, codeOf(err), nil) })
 	c.linger()
@@ -118,6 +121,11 @@ func (s *session) unfinished() bool {
 		}
 	}
 	return false
+}
+
+// leaves reports whether reading ended for err because the other side has gone.
+func leaves(err error) bool {
+	return err != nil && !errors.As(err, new(http2.ConnectionError)) && !isTimeout(err)
 }
 
 func endingHTTP2(err error) string {
@@ -181,12 +189,16 @@ func (s *session) read(ctx context.Context, answering *sync.WaitGroup) error {
 
 // patience is until when the next frame must have come: a question that is begun
 // must be whole within Limits.Head, however many frames it comes in, and so must
-// the first.
+// the first. Who waits for an answer need not say anything.
 func (s *session) patience() time.Time {
 	limits := s.call.server.limits
+	s.sweep()
 	until := time.Now().Add(limits.Idle)
-	if s.met == 0 {
+	switch {
+	case s.met == 0:
 		until = s.began.Add(limits.Head)
+	case len(s.streams) > 0:
+		until = s.call.ends
 	}
 	for _, st := range s.streams {
 		if end := st.came.Add(limits.Head); !st.ended && end.Before(until) {
@@ -211,8 +223,8 @@ func (s *session) take(frame http2.Frame) (*stream, error) {
 	switch head := frame.Header(); {
 	case head.Type == http2.FrameHeaders, head.Type == http2.FrameData && head.Length > 0:
 	default:
-		if s.idle++; s.idle > mostIdle {
-			return nil, http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+		if err := s.idled(); err != nil {
+			return nil, err
 		}
 	}
 	switch f := frame.(type) {
@@ -234,6 +246,15 @@ func (s *session) take(frame http2.Frame) (*stream, error) {
 		return s.data(f)
 	}
 	return nil, nil
+}
+
+// idled counts a frame that brings no part of a question: of a flood the connection
+// ends.
+func (s *session) idled() error {
+	if s.idle++; s.idle > mostIdle {
+		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+	}
+	return nil
 }
 
 func (s *session) headers(f *http2.MetaHeadersFrame) (*stream, error) {
@@ -281,8 +302,8 @@ func (s *session) data(f *http2.DataFrame) (*stream, error) {
 		}
 	}
 	st := s.streams[f.StreamID]
-	if st == nil || st.ended {
-		return nil, nil // one that was reset
+	if st == nil || st.ended { // one that was reset or answered
+		return nil, s.idled()
 	}
 	st.body = append(st.body, f.Data()[:min(len(f.Data()), s.wire.bound-len(st.body))]...)
 	if st.size += len(f.Data()); st.size > maxBody {
@@ -401,7 +422,9 @@ func (s *session) question(ctx context.Context, st *stream, answering *sync.Wait
 		if s.call.server.options.Once {
 			s.over.Store(true)
 			_ = s.call.conn.SetReadDeadline(time.Now())
+			return
 		}
+		s.call.deadline(s.call.server.limits.Idle) // to wait for the answer is over
 	}
 	if a.Answer.After == 0 && a.Answer.Drip == 0 && a.Answer.Way == Reply && !watches(a) && s.roomFor(st) {
 		answer()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,64 @@ func TestHTTP2Ping(t *testing.T) {
 }
 
 // TestHTTP2Wrong: what HTTP/2 forbids is told, and ends no more than it must.
+// TestHTTP2Ends: who hangs up while it waits gave up, which is its time-out; what
+// this side ends is cut off.
+func TestHTTP2Ends(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(w *wire) error
+		want Result
+	}{
+		"hangs up": {func(w *wire) error { return w.conn.Close() }, GaveUp},
+		"mistake":  {func(w *wire) error { return w.WriteRawFrame(http2.FrameData, 0, 0, nil) }, CutOff},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, Options{Script: Script{{Answer: Answer{Way: Hang}}}})
+			w := dialH2(r)
+			w.ask(1, ":method", "GET", ":path", "/", ":scheme", "http", ":authority", "a")
+			r.arrival(1)
+			if err := test.end(w); err != nil {
+				t.Fatal(err)
+			}
+			if out := r.outcome(1); out.What != test.want {
+				t.Errorf("it %s", out.What)
+			}
+		})
+	}
+}
+
+// TestHTTP2Patience: who waits for an answer is not cut off, however long it says
+// nothing; with the answer, the connection is idle.
+func TestHTTP2Patience(t *testing.T) {
+	ask := func(t *testing.T, o Options, waits time.Duration) (told []Outcome, lasted time.Duration) {
+		o.OnOutcome = func(out Outcome) { told = append(told, out) }
+		bubble(t, o, func(dial func() net.Conn, arrivals func() []Arrival, _ *Server) {
+			c := dial()
+			over := make(chan struct{})
+			began := time.Now()
+			go func() {
+				_, _ = io.Copy(io.Discard, c)
+				lasted = time.Since(began)
+				close(over)
+			}()
+			f := http2.NewFramer(c, nil)
+			_, _ = io.WriteString(c, preface)
+			_ = f.WriteSettings()
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte("\x82\x84\x86\x41\x01a"), EndHeaders: true, EndStream: true})
+			time.Sleep(waits)
+			_ = c.Close()
+			<-over
+			arrivals() // waits until the server has seen it
+		})
+		return told, lasted
+	}
+	if told, _ := ask(t, Options{Script: Script{{Answer: Answer{Way: Hang}}}}, 5*time.Minute); len(told) != 1 || told[0].What != GaveUp || told[0].After != 5*time.Minute {
+		t.Errorf("hung: %+v", told)
+	}
+	if told, lasted := ask(t, Options{Script: Script{{Answer: Answer{After: 3 * time.Minute}}}}, time.Hour); len(told) != 1 || told[0].What != Answered || lasted < 5*time.Minute || lasted > 6*time.Minute {
+		t.Errorf("answered after 3m: %+v, and the connection lasted %v", told, lasted)
+	}
+}
+
 func TestHTTP2Wrong(t *testing.T) {
 	r := start(t, Options{})
 	w := dialH2(r)
@@ -361,6 +420,38 @@ func TestHandshakes(t *testing.T) {
 	_, _ = io.ReadAll(d)
 	if a := r.arrival(2); a.Kind != Handshake || a.TLS.Version != 0 || !strings.HasPrefix(a.Ending, "the handshake failed: ") {
 		t.Errorf("told %+v", a)
+	}
+}
+
+// TestCertificatesAreBounded: strangers ask for any number of names.
+func TestCertificatesAreBounded(t *testing.T) {
+	c := newCertificates()
+	for i := range 2*maxCertificates + 1 {
+		name := "site-" + strconv.Itoa(i) + ".example"
+		made, err := c.get(certificateKey{name: name})
+		if err != nil || len(made.Certificate) != 1 {
+			t.Fatalf("%v, %v", made, err)
+		}
+		if len(c.made) > maxCertificates || c.made[certificateKey{name: name}] != made {
+			t.Fatalf("%d are remembered", len(c.made))
+		}
+	}
+}
+
+// TestHelloIsBounded: of a long hello, the beginning is kept.
+func TestHelloIsBounded(t *testing.T) {
+	r := start(t, Options{})
+	var many []string
+	for i := range 1000 {
+		many = append(many, "protocol-"+strconv.Itoa(i))
+	}
+	c, err := tls.Dial("tcp", r.address, &tls.Config{InsecureSkipVerify: true, NextProtos: many})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	if a := r.arrival(1); len(a.TLS.Bytes) != maxHello || a.TLS.Bytes[0] != 0x16 {
+		t.Errorf("kept %d bytes", len(a.TLS.Bytes))
 	}
 }
 

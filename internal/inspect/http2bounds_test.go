@@ -21,6 +21,7 @@ func TestHTTP2Floods(t *testing.T) {
 		"settings": func(w *wire, _ uint32) error { return w.WriteSettings() },
 		"windows":  func(w *wire, _ uint32) error { return w.WriteWindowUpdate(0, 1) },
 		"unknown":  func(w *wire, _ uint32) error { return w.WriteRawFrame(0x77, 0, 0, nil) },
+		"dead":     func(w *wire, _ uint32) error { return w.WriteData(1, false, []byte("x")) },
 		"no data":  func(w *wire, _ uint32) error { return w.WriteData(1, false, nil) },
 		"forbidden": func(w *wire, i uint32) error {
 			w.ask(2*i+1, append(slices.Clone(fields), "Upper", "case")...)

@@ -64,6 +64,7 @@ func looksLike(b []byte) (protocol, words string) {
 		{"HELO ", "SMTP", "it looks like SMTP"},
 		{"\x00\x00\x00\x08\x04\xd2\x16\x2f", "PostgreSQL", "it looks like PostgreSQL's question for TLS"},
 		{"\x00\x00\x00", "PostgreSQL", "it looks like a PostgreSQL client"},
+		{"0\x0c\x02\x01\x01\x60", "LDAP", "it looks like LDAP, a bind without a name"},
 		{"PRI ", "HTTP/2", "it looks like HTTP/2, but its preface is wrong"},
 	} {
 		if bytes.HasPrefix(b, []byte(known.begins)) {

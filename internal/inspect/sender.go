@@ -79,7 +79,8 @@ func newSenders(limits Limits) *senders {
 	return &senders{limits: limits, byKey: map[senderKey]*sender{}, order: list.New(), kept: list.New(), nodes: map[group]int{}}
 }
 
-// add takes a in and sets its Answer to what its sender is due.
+// add takes a in and sets its Answer to what its sender is due, unless its question
+// is due another.
 func (t *senders) add(a *Arrival, script Script) {
 	key := keyOf(a)
 	s := t.byKey[key]
@@ -93,7 +94,9 @@ func (t *senders) add(a *Arrival, script Script) {
 		t.byKey[key] = s
 		t.nodes[key.group()]++
 	}
-	a.Answer = script.At(s.count)
+	if a.Answer == (Answer{}) {
+		a.Answer = script.At(s.count)
+	}
 	if s.count > 0 && same(a, &s.latest) {
 		a.SameAs = cmp.Or(s.latest.SameAs, s.latest.Number)
 	} else if s.count > 0 {

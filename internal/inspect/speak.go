@@ -18,19 +18,6 @@ func (c *call) peer() netip.Addr { return peerOf(c.conn).Addr() }
 // follow on the connection.
 func (c *call) answer1(ctx context.Context, a *Arrival, q *question) bool {
 	asked := time.Now()
-	status := a.Answer.Code()
-	switch {
-	case q.err == nil:
-	case errors.Is(q.err, errTooLong):
-		status = http.StatusRequestHeaderFieldsTooLarge
-	case errors.Is(q.err, errHugeBody):
-		status = http.StatusRequestEntityTooLarge
-	case errors.Is(q.err, errBadChunk):
-		status = http.StatusBadRequest
-	default:
-		c.server.told(a, Outcome{What: CutOff}) // there is no whole question
-		return false
-	}
 	answer := a.Answer
 	if answer.After > 0 && !c.holdsOn(ctx, answer.After) {
 		c.server.told(a, Outcome{What: c.gaveUp(ctx), After: time.Since(asked)})
@@ -47,7 +34,7 @@ func (c *call) answer1(ctx context.Context, a *Arrival, q *question) bool {
 	case Reply:
 	}
 	closes := q.close || c.server.options.Once
-	text := message(status, answer.Redirect, a.Request.Method, a.Kind == HTTP09, closes)
+	text := message(answer.Code(), answer.Redirect, a.Request.Method, a.Kind == HTTP09, closes)
 	err := c.write(ctx, text, answer.Drip)
 	result := Answered
 	if err != nil {

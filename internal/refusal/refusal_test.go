@@ -282,3 +282,18 @@ func FuzzOf(f *testing.F) {
 		}
 	})
 }
+
+// TestNothingWideIsAllowed: the sender chose the Host. What a setting would take
+// for more than that one host is not offered as a value to allow.
+func TestNothingWideIsAllowed(t *testing.T) {
+	for _, host := range []string{".com", "*", "*.example.com", "a;*", "a;internal", "~a", "a$host"} {
+		for _, f := range Of(ask("GET /up HTTP/1.1\r\nHost: " + host + "\r\n\r\n")) {
+			if f.Rule == "https-redirect" {
+				continue // it is about the path
+			}
+			if f.Allow != "" || strings.Contains(f.Fix, host) {
+				t.Errorf("Host %s, %s: allow %q: %s", host, f.Rule, f.Allow, f.Fix)
+			}
+		}
+	}
+}

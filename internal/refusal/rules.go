@@ -127,6 +127,9 @@ func django(r *Request) (why, allow, fix string, refuses bool) {
 		return fmt.Sprintf("Host %s is no host for it, whatever is allowed", quote(r.Host)), "",
 			"choose another host at the load balancer", true
 	}
+	if forMany(domain) {
+		return wide(r.Host, "ALLOWED_HOSTS")
+	}
 	return fmt.Sprintf("Host is %s, and ALLOWED_HOSTS lists names of the site", quote(r.Host)), domain,
 		fmt.Sprintf("ALLOWED_HOSTS = [..., %s]", pyQuote(domain)), true
 }
@@ -143,6 +146,9 @@ func rails(r *Request) (why, allow, fix string, refuses bool) {
 	value, isAddr := splitRails(r.Host)
 	if value == "" {
 		return "the Host field is empty", "", fmt.Sprintf(exclude, path), true
+	}
+	if forMany(value) {
+		return wide(r.Host, "config.hosts")
 	}
 	fix = "config.hosts << " + rubyQuote(value)
 	if isAddr {
@@ -179,6 +185,9 @@ func nginx(r *Request) (why, allow, fix string, refuses bool) {
 	if name == "" {
 		return "", "", "", false
 	}
+	if forMany(name) {
+		return wide(r.Host, "server_name")
+	}
 	return fmt.Sprintf("Host is %s: a server block that does not name it does not get the request", quote(r.Host)), name,
 		"server_name mysite.example " + jsonInner(name) + ";", true
 }
@@ -190,6 +199,9 @@ func aspnet(r *Request) (why, allow, fix string, refuses bool) {
 	name, _, ok := plainHost(r.Host)
 	if !ok {
 		return "", "", "", false
+	}
+	if forMany(name) {
+		return wide(r.Host, "AllowedHosts")
 	}
 	return fmt.Sprintf("Host is %s, and AllowedHosts, where it is not *, lists names of the site", quote(r.Host)), name,
 		`"AllowedHosts": "mysite.example;` + jsonInner(name) + `"`, true
@@ -204,8 +216,24 @@ func vite(r *Request) (why, allow, fix string, refuses bool) {
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" || strings.HasSuffix(name, ".localhost") || name == "" {
 		return "", "", "", false
 	}
+	if forMany(name) {
+		return wide(r.Host, "allowedHosts")
+	}
 	return fmt.Sprintf("Host is %s, which is neither an address nor localhost", quote(r.Host)), name,
 		"server: { allowedHosts: [" + jsonQuote(name) + "] }", true
+}
+
+// forMany reports whether a setting could take a name, which a stranger chose, for
+// more than that host: a pattern, a variable, or the end of the setting. To allow
+// it could let everybody in.
+func forMany(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.ContainsAny(name, "*~$;,'")
+}
+
+// wide is the refusal of a Host that nobody should allow.
+func wide(host, setting string) (why, allow, fix string, refuses bool) {
+	return fmt.Sprintf("Host is %s, which %s would not take for one host", quote(host), setting), "",
+		"choose another host at the load balancer: to allow this one could allow many", true
 }
 
 // pathOf is the path of a request's target.
