@@ -103,7 +103,7 @@ func azureGateway(in *infrastructure, r *resource) []Check {
 	var checks []Check
 	probes := r.attributes.get("probe")
 	for _, n := range probes.list() {
-		one := &resource{kind: r.kind, name: r.name + "/" + n.get("name").str(), line: n.lineOr(r.line), attributes: n}
+		one := &resource{kind: r.kind, address: r.address + "/" + n.get("name").str(), line: n.lineOr(r.line), attributes: n}
 		c := in.check(one, "azure-appgw")
 		c.Name = printable(c.Name)
 		c.Scheme = strings.ToLower(cmp.Or(n.get("protocol").str(), "Http"))

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// alike are the dialects that ask as commands in containers do that speak no HTTP,
+// by scheme.
+var alike = map[string]string{"tcp": "kubelet-tcp", "grpc": "kubelet-grpc", "grpcs": "consul"}
+
 // askContainer takes over a health check that is a command in a container.
 func (c *Check) askContainer(words []string, what string) (host string) {
 	c.Dialect = "docker"
@@ -16,6 +20,10 @@ func (c *Check) askContainer(words []string, what string) (host string) {
 		c.Scheme = ""
 		c.Why = "it is a command that asks nothing over the network, or nothing that is understood: " + printable(strings.ReplaceAll(strings.Join(words, " "), "\x00", ""))
 		return ""
+	}
+	if like, ok := alike[c.Scheme]; ok {
+		c.Dialect = like
+		c.note("a command in the container asks; here %s does, which asks the same", like)
 	}
 	if strings.Contains(c.Path, "$") || strings.Contains(host, "$") {
 		c.note("%s holds a variable that is only known in the container", what)

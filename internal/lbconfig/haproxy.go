@@ -284,14 +284,19 @@ func (p *haproxyParser) made(s *section, srv server) (Check, bool) {
 	case "tcp-check":
 		p.tcpCheck(&c, s, &tls, &port, &host)
 	case "":
+	case "external-check":
+		c.note("option external-check runs a command on HAProxy's machine, which is not taken over: the probe only connects")
 	default:
 		c.note("option %s holds a dialogue of its own, which is not taken over: the probe only connects", s.check)
 	}
 	p.target(&c, srv, tls, host, port, why)
 	for keyword, what := range map[string]string{"check-alpn": "ALPN", "check-proto": "the protocol", "proto": "the protocol", "check-via-socks4": "going by a SOCKS4 proxy", "source": "the source address", "namespace": "the network namespace", "crt": "the client certificate", "track": "tracking another server", "agent-check": "the agent check"} {
 		if has(keyword) && !(keyword == "proto" && apart) {
-			c.note("%s is not taken over: %s %s", what, keyword, srv.options[keyword])
+			c.note("%s is not taken over: %s", what, strings.TrimSpace(keyword+" "+srv.options[keyword]))
 		}
+	}
+	if has("disabled") && !has("enabled") {
+		c.note("the server is disabled: HAProxy begins to ask it when somebody enables it")
 	}
 	slices.Sort(c.Notes)
 	return c, true

@@ -203,34 +203,14 @@ func addressAndPort(text, old string) (host, port, why string) {
 
 // expect reads http-check expect.
 func (p *haproxyParser) expect(c *Check, r checkRule) {
-	w := r.words[1:]
-	negated := false
-	for len(w) > 0 {
-		switch w[0] {
-		case "min-recv", "comment", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code":
-			if len(w) < 2 {
-				p.at(r.line, "http-check expect: %s has no value", w[0])
-				return
-			}
-			w = w[2:]
-			continue
-		case "!":
-			negated = true
-			w = w[1:]
-			continue
-		}
-		break
-	}
-	if len(w) < 2 {
-		p.at(r.line, "http-check expect: want a match and its pattern, such as status 200-399")
+	w, negated, ok := p.expectation(r)
+	if !ok {
 		return
 	}
-	anything := func() {
-		if c.Matcher == "" {
-			c.Matcher = "100-599" // the status is not looked at
-		}
-	}
 	not := map[bool]string{true: "! "}[negated]
+	if w[0] != "status" && w[0] != "rstatus" && c.Matcher == "" {
+		c.Matcher = "100-599" // the status is not looked at
+	}
 	switch w[0] {
 	case "status":
 		ranges, err := statusRanges(w[1])
@@ -252,22 +232,45 @@ func (p *haproxyParser) expect(c *Check, r checkRule) {
 			c.note("http-check expect %srstatus %s is met by no status", not, w[1])
 		}
 	case "string", "rstring":
-		anything()
-		switch {
-		case negated:
+		if negated {
 			c.note("http-check expect ! %s %s is not taken over: the body must not hold it", w[0], w[1])
-		case w[0] == "string":
-			c.Body = w[1]
-			if len(w[1]) > 1 && strings.HasPrefix(w[1], "/") && strings.HasSuffix(w[1], "/") {
-				c.Body = "/" + regexp.QuoteMeta(w[1]) + "/"
-			}
-		default:
-			c.Body = "/" + w[1] + "/"
+			return
+		}
+		c.Body = "/" + w[1] + "/"
+		if w[0] == "string" {
+			c.Body = literal(w[1])
 		}
 	default:
-		anything()
 		c.note("http-check expect %s%s is not taken over", not, strings.Join(w, " "))
 	}
+}
+
+// expectation is the match of http-check expect and its pattern, without what stands
+// before them. ok is false if they are missing, which is noted.
+func (p *haproxyParser) expectation(r checkRule) (w []string, negated, ok bool) {
+	for w = r.words[1:]; len(w) > 1; {
+		switch w[0] {
+		case "min-recv", "comment", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code":
+			w = w[2:]
+			continue
+		case "!":
+			negated = true
+			w = w[1:]
+			continue
+		}
+		return w, negated, true
+	}
+	p.at(r.line, "http-check expect: want a match and its pattern, such as status 200-399")
+	return nil, false, false
+}
+
+// literal is a Check's Body for a text as it is: in slashes it would be an
+// expression.
+func literal(text string) string {
+	if len(text) > 1 && strings.HasPrefix(text, "/") && strings.HasSuffix(text, "/") {
+		return "/" + regexp.QuoteMeta(text) + "/"
+	}
+	return text
 }
 
 // tcpCheck takes over what it can of tcp-check rules: the first connection.

@@ -32,7 +32,7 @@ type Field struct{ Name, Value string }
 // configured here": the dialect's own default holds. Name, Where, Why and Notes
 // are safe to print; the rest is as the file has it.
 type Check struct {
-	Name    string // what #name selects: "web/srv1"; "web" selects it too
+	Name    string // what #name selects: "web/srv1"; "web" selects it too. Of Terraform, the resource's address
 	Where   string // "haproxy.cfg:12"
 	Dialect string // as package dialect names it; empty if nobody probes
 	// Target is a URL as the dialect takes it (http://10.0.0.5:8000/health), or
@@ -128,7 +128,7 @@ func choose(file, name string, checks []Check) ([]Check, error) {
 	}
 	for _, is := range []func(string) bool{
 		func(n string) bool { return n == name },
-		func(n string) bool { return strings.HasPrefix(n, name+"/") },
+		func(n string) bool { return strings.HasPrefix(n, name+"/") || strings.HasPrefix(n, name+"[") },
 		func(n string) bool { return strings.HasSuffix(n, "/"+name) || strings.Contains(n, "/"+name+"/") },
 	} {
 		if found := chosen(is); len(found) > 0 {

@@ -51,6 +51,15 @@ func TestReadByName(t *testing.T) {
 			t.Errorf("%s: %v, %v; want an error with the names there are", name, checks, err)
 		}
 	}
+	for name, want := range map[string]int{
+		`#module.site.aws_lb_target_group.app["blue"]`: 2, // as Terraform writes it
+		`#module.site.aws_lb_target_group.app`:         3, // all that for_each made
+		`#aws_lb_target_group.tcp`:                     1,
+	} {
+		if checks, err := Read(filepath.Join("testdata", "terraform.tfstate") + name); err != nil || len(checks) != want {
+			t.Errorf("%s: %d checks, %v; want %d", name, len(checks), err, want)
+		}
+	}
 	hash := filepath.Join(filepath.Dir(file), "my#haproxy.cfg")
 	if err := os.WriteFile(hash, []byte(twoBackends), 0o600); err != nil {
 		t.Fatal(err)

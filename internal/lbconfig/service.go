@@ -29,43 +29,56 @@ func (m *manifests) service(doc *node) []Check {
 		Why: "the addresses of nodes and pods are only known in the cluster"}
 	port, _, _ := m.servicePort(doc, "")
 	c.Port = m.port(port.get("nodePort"), "nodePort")
+	var field string
 	switch class := doc.get("spec", "loadBalancerClass").str(); {
 	case has(awsPrefix) || strings.HasPrefix(class, "service.k8s.aws/"):
-		m.awsService(&c, doc)
+		field = m.awsService(&c, doc)
 	case has(doPrefix):
-		m.doService(&c, notes)
+		m.doService(&c, doc)
+		field = m.localPolicy(&c, doc)
 	case has(hetznerPrefix):
 		m.hetznerService(&c, notes)
+		field = m.localPolicy(&c, doc)
 	case has(azurePrefix):
 		return m.azureService(c, doc)
 	default:
 		return nil // nothing tells whose it is
 	}
-	m.localPolicy(&c, doc)
-	if c.Port == 0 {
-		c.note("the port is the service's nodePort, which is not in this file")
-	}
+	c.needsPort(field)
 	return []Check{c}
 }
 
-// localPolicy is for externalTrafficPolicy: Local: unless told otherwise, the node
-// is asked whether it has pods, on a port of its own.
-func (m *manifests) localPolicy(c *Check, doc *node) {
-	if doc.get("spec", "externalTrafficPolicy").str() != "Local" {
-		return
+// needsPort notes that field of the service holds the port, if no port is known.
+func (c *Check) needsPort(field string) {
+	if c.Port == 0 {
+		c.note("the port is the service's %s, which is not in this file", field)
 	}
-	if p := m.port(doc.get("spec", "healthCheckNodePort"), "healthCheckNodePort"); p != 0 {
-		c.Port = p
-	}
-	c.note("externalTrafficPolicy is Local: unless annotations say otherwise, kube-proxy answers at healthCheckNodePort, path /healthz, whether the node has ready pods; the pods themselves are not asked")
 }
 
-func (m *manifests) awsService(c *Check, doc *node) {
+func isLocal(service *node) bool {
+	return service.get("spec", "externalTrafficPolicy").str() == "Local"
+}
+
+// localPolicy is for externalTrafficPolicy: Local: unless told otherwise, the node
+// is asked whether it has pods, on a port of its own. It returns the name of the
+// field that holds the port.
+func (m *manifests) localPolicy(c *Check, doc *node) (field string) {
+	if !isLocal(doc) {
+		return "nodePort"
+	}
+	c.Port = m.port(doc.get("spec", "healthCheckNodePort"), "healthCheckNodePort")
+	c.note("externalTrafficPolicy is Local: unless annotations say otherwise, kube-proxy answers at healthCheckNodePort, path /healthz, whether the node has ready pods; the pods themselves are not asked")
+	return "healthCheckNodePort"
+}
+
+// awsService returns the name of the service's field that holds the port.
+func (m *manifests) awsService(c *Check, doc *node) (field string) {
 	value := func(name string) *node { return doc.get("metadata", "annotations", awsPrefix+name) }
 	kind := value("type").str()
 	network := kind == "nlb" || kind == "nlb-ip" || kind == "external" || doc.get("spec", "loadBalancerClass").str() == "service.k8s.aws/nlb"
 	protocol := strings.ToUpper(value("healthcheck-protocol").str())
-	local := doc.get("spec", "externalTrafficPolicy").str() == "Local"
+	pods := kind == "nlb-ip" || value("nlb-target-type").str() == "ip"
+	local := isLocal(doc) && !pods // pods are asked themselves, whatever the nodes do
 	if protocol == "" {
 		protocol = map[bool]string{true: "HTTP", false: "TCP"}[local]
 	}
@@ -80,10 +93,15 @@ func (m *manifests) awsService(c *Check, doc *node) {
 		c.Path = cmp.Or(value("healthcheck-path").str(), map[bool]string{true: "/healthz", false: "/"}[local])
 		c.Matcher = value("healthcheck-success-codes").str()
 	}
-	if port := value("healthcheck-port"); port != nil && port.str() != "traffic-port" {
+	field = "nodePort"
+	switch port := value("healthcheck-port"); {
+	case port != nil && port.str() != "traffic-port":
 		c.Port = m.port(port, "healthcheck-port")
-	} else if kind == "nlb-ip" || value("nlb-target-type").str() == "ip" {
+	case pods:
 		_, c.Port, _ = m.servicePort(doc, "")
+		field = "targetPort"
+	case port == nil:
+		field = m.localPolicy(c, doc)
 	}
 	c.Interval, c.Timeout = m.seconds(value("healthcheck-interval"), 0), m.seconds(value("healthcheck-timeout"), 0)
 	c.Healthy = m.number(value("healthcheck-healthy-threshold"), "healthy-threshold", 0, 1000)
@@ -91,18 +109,23 @@ func (m *manifests) awsService(c *Check, doc *node) {
 	if value("proxy-protocol").str() == "*" && !network {
 		c.note("traffic comes with a PROXY header; whether probes do is not taken over")
 	}
+	return field
 }
 
-func (m *manifests) doService(c *Check, notes *node) {
-	value := func(name string) *node { return notes.get(doPrefix + name) }
-	c.Dialect, c.Scheme = "digitalocean", cmp.Or(strings.ToLower(value("healthcheck-protocol").str()), "tcp")
+func (m *manifests) doService(c *Check, doc *node) {
+	value := func(name string) *node { return doc.get("metadata", "annotations", doPrefix+name) }
+	unsaid := map[bool]string{true: "http", false: "tcp"}[value("healthcheck-path").str() != ""]
+	c.Dialect, c.Scheme = "digitalocean", cmp.Or(strings.ToLower(value("healthcheck-protocol").str()), unsaid)
 	if !slices.Contains([]string{"http", "https", "tcp"}, c.Scheme) {
 		m.at(value("healthcheck-protocol").line, "%shealthcheck-protocol is %q: want tcp, http or https", doPrefix, c.Scheme)
 	}
 	if c.Scheme != "tcp" {
 		c.Path = cmp.Or(value("healthcheck-path").str(), "/")
 	}
-	c.Port = cmp.Or(m.port(value("healthcheck-port"), "healthcheck-port"), c.Port)
+	if of := value("healthcheck-port"); of != nil { // a port of the service, which stands for its nodePort
+		port, _, _ := m.servicePort(doc, of.str())
+		c.Port = m.port(port.get("nodePort"), "nodePort")
+	}
 	c.Interval, c.Timeout = m.seconds(value("healthcheck-check-interval-seconds"), 0), m.seconds(value("healthcheck-response-timeout-seconds"), 0)
 	c.Healthy = m.number(value("healthcheck-healthy-threshold"), "healthy-threshold", 0, 1000)
 	c.Unhealthy = m.number(value("healthcheck-unhealthy-threshold"), "unhealthy-threshold", 0, 1000)
@@ -144,13 +167,17 @@ func (m *manifests) azureService(c Check, doc *node) (checks []Check) {
 		}
 		one := c
 		one.Name += "/" + printable(number)
-		one.Dialect, one.Scheme = "azure-lb", cmp.Or(strings.ToLower(value("protocol").str()), strings.ToLower(port.get("appProtocol").str()), "tcp")
+		unsaid, path := cmp.Or(strings.ToLower(port.get("appProtocol").str()), "tcp"), "/"
+		if isLocal(doc) {
+			unsaid, path = "http", "/healthz"
+		}
+		one.Dialect, one.Scheme = "azure-lb", cmp.Or(strings.ToLower(value("protocol").str()), unsaid)
 		if !slices.Contains([]string{"http", "https", "tcp"}, one.Scheme) {
 			one.note("the protocol %s of its probe is not known here", one.Scheme)
 			one.Scheme = ""
 		}
 		if one.Scheme == "http" || one.Scheme == "https" {
-			one.Path = cmp.Or(value("request-path").str(), "/")
+			one.Path = cmp.Or(value("request-path").str(), path)
 		}
 		one.Port = m.port(port.get("nodePort"), "nodePort")
 		if p := value("port"); p != nil && strings.Trim(p.str(), "0123456789") == "" {
@@ -158,10 +185,7 @@ func (m *manifests) azureService(c Check, doc *node) (checks []Check) {
 		}
 		one.Interval = m.seconds(value("interval"), 0)
 		one.Unhealthy = m.number(value("num-of-probe"), "num-of-probe", 0, 1000)
-		m.localPolicy(&one, doc)
-		if one.Port == 0 {
-			one.note("the port is the service's nodePort, which is not in this file")
-		}
+		one.needsPort(m.localPolicy(&one, doc))
 		checks = append(checks, one)
 	}
 	return checks

@@ -9,7 +9,8 @@ import (
 
 // resource is one instance of a Terraform resource.
 type resource struct {
-	kind, name string // aws_lb_target_group, module.web.app["blue"]
+	kind       string // aws_lb_target_group
+	address    string // as Terraform writes it: module.web.aws_lb_target_group.app["blue"]
 	line       int
 	attributes *node
 	unknown    *node // what is not known until it is applied, of the same shape
@@ -74,12 +75,13 @@ func (in *infrastructure) stateResource(r *node) {
 	if r.get("mode").str() == "data" {
 		return
 	}
-	name := r.get("name").str()
+	kind := r.get("type").str()
+	address := kind + "." + r.get("name").str()
 	if module := r.get("module").str(); module != "" {
-		name = module + "." + name
+		address = module + "." + address
 	}
 	for _, instance := range r.get("instances").list() {
-		in.add(resource{kind: r.get("type").str(), name: name + indexOf(instance.get("index_key")), line: r.line,
+		in.add(resource{kind: kind, address: address + indexOf(instance.get("index_key")), line: r.line,
 			attributes: instance.get("attributes"), sensitive: instance.get("sensitive_attributes")})
 	}
 }
@@ -113,8 +115,7 @@ func (in *infrastructure) module(m *node, changes map[string]*node, depth int) {
 			continue
 		}
 		address := r.get("address").str()
-		name := strings.Replace(address, r.get("type").str()+".", "", 1)
-		one := resource{kind: r.get("type").str(), name: name, line: r.line, attributes: r.get("values"), sensitive: r.get("sensitive_values")}
+		one := resource{kind: r.get("type").str(), address: address, line: r.line, attributes: r.get("values"), sensitive: r.get("sensitive_values")}
 		if c, ok := changes[address]; ok {
 			one.unknown = c.get("after_unknown")
 			if s := c.get("after_sensitive"); s != nil {
@@ -140,7 +141,7 @@ func (in *infrastructure) add(r resource) {
 	if r.attributes == nil {
 		r.attributes = &node{kind: isMapping, line: r.line, under: map[string]*node{}}
 	}
-	r.name = printable(r.name)
+	r.address = printable(r.address)
 	in.resources = append(in.resources, r)
 }
 
@@ -150,7 +151,7 @@ func (in *infrastructure) check(r *resource, dialect string) Check {
 	if r.attributes.line > 0 {
 		line = r.attributes.line
 	}
-	return Check{Name: r.kind + "." + r.name, Where: fmt.Sprintf("%s:%d", in.file, line), Dialect: dialect}
+	return Check{Name: r.address, Where: fmt.Sprintf("%s:%d", in.file, line), Dialect: dialect}
 }
 
 // value is an attribute, unless it is not known or must not be shown: then a Note
