@@ -58,7 +58,8 @@ A gRPC health question is answered SERVING for a status below 400, NOT_SERVING
 for others; any other method is UNIMPLEMENTED, which passes at an Application
 Load Balancer. With --hang you see how long the balancer waits: its time-out.
 
-On a terminal there is one line for each sender; Enter shows its last request.`,
+On a terminal there is one line for each sender; Enter shows its last request.
+What is shown and written to files holds all that was sent, secrets included.`,
 		Example: `  inservice listen
   inservice listen 8080 127.0.0.1:8443 --status 503
   inservice listen :80 --answer 200x5,500x2 --record probes.jsonl`,
@@ -102,49 +103,14 @@ func (l *listenFlags) options(c *cobra.Command, args []string) (inspect.Options,
 		}
 		o.Addresses = append(o.Addresses, address)
 	}
-	var said []string
-	for _, name := range []string{"answer", "close", "hang"} {
-		if c.Flags().Changed(name) {
-			said = append(said, "--"+name)
-		}
-	}
-	if c.Flags().Changed("status") || l.redirect != "" {
-		said = append(said, "--status or --redirect")
-	}
-	if l.redirect != "" && l.answer != "" {
-		said = []string{"--answer"} // its statuses from 300 to 399 go there
-	}
-	switch {
-	case len(said) > 1:
-		return usage("%s and %s say different things about the answer; choose one", said[0], said[1])
-	case l.tlsOnly && l.noTLS:
+	if l.tlsOnly && l.noTLS {
 		return usage("--tls-only and --no-tls contradict each other")
-	case l.hang && l.drip > 0 || l.close && l.drip > 0:
-		return usage("--drip says how to answer, and there is to be no answer")
 	}
-	base := inspect.Answer{Redirect: l.redirect, After: l.after, Drip: l.drip}
-	switch {
-	case l.close:
-		base.Way = inspect.Close
-	case l.hang:
-		base.Way = inspect.Hang
-	case c.Flags().Changed("status"):
-		base.Status = l.status
-		if l.status == 0 {
-			base.Status = -1 // not the zero that means none
-		}
-	}
-	o.Script = inspect.Script{{Answer: base}}
-	if l.answer != "" {
-		script, err := inspect.ParseScript(l.answer, base)
-		if err != nil {
-			return usage("--answer: %w", err)
-		}
-		o.Script = script
-	}
-	if err := o.Script.Check(); err != nil {
+	script, err := l.script(c)
+	if err != nil {
 		return usage("%w", err)
 	}
+	o.Script = script
 	if l.tlsOnly {
 		o.TLS = inspect.TLSOnly
 	}
@@ -154,6 +120,51 @@ func (l *listenFlags) options(c *cobra.Command, args []string) (inspect.Options,
 	o.Once = l.once
 	o.Own = interfaceAddresses()
 	return o, nil
+}
+
+// script makes of the command line what is answered.
+func (l *listenFlags) script(c *cobra.Command) (inspect.Script, error) {
+	var said []string
+	for _, name := range []string{"answer", "close", "hang"} {
+		if c.Flags().Changed(name) {
+			said = append(said, "--"+name)
+		}
+	}
+	switch {
+	case c.Flags().Changed("status"):
+		said = append(said, "--status")
+	case l.redirect != "" && l.answer == "": // else the answer's statuses from 300 to 399 go there
+		said = append(said, "--redirect")
+	}
+	switch {
+	case len(said) > 1:
+		return nil, fmt.Errorf("%s and %s say different things about the answer; choose one", said[0], said[1])
+	case l.hang && l.drip > 0 || l.close && l.drip > 0:
+		return nil, errors.New("--drip says how to answer, and there is to be no answer")
+	case l.hang && l.after > 0:
+		return nil, errors.New("--after says when to answer, and there is to be no answer")
+	}
+	base := inspect.Answer{Redirect: l.redirect, After: l.after, Drip: l.drip}
+	switch {
+	case l.close:
+		base.Way = inspect.Close
+	case l.hang:
+		base.Way = inspect.Hang
+	case c.Flags().Changed("status"):
+		if l.status == 0 { // to an Answer, 0 is no mistake
+			return nil, errors.New("status 0 can't be answered; use 200 to 599")
+		}
+		base.Status = l.status
+	}
+	if l.answer != "" {
+		script, err := inspect.ParseScript(l.answer, base)
+		if err != nil {
+			return nil, fmt.Errorf("--answer: %w", err)
+		}
+		return script, nil
+	}
+	script := inspect.Script{{Answer: base}}
+	return script, script.Check()
 }
 
 // listenAddress takes a port by itself for that port of every address.
@@ -264,7 +275,7 @@ type listenFiles struct {
 	har        *inspect.HAR
 	harFile    *os.File
 	recordFile *os.File
-	recorded   int64
+	recorded   int64 // bytes in recordFile
 
 	mu  sync.Mutex // guards err: the first failure
 	err error
@@ -288,8 +299,20 @@ func openListenFiles(flags listenFlags) (*listenFiles, error) {
 		if f.recordFile, err = os.OpenFile(flags.record, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return nil, errors.Join(fmt.Errorf("--record: %w", err), f.close())
 		}
+		if info, err := f.recordFile.Stat(); err == nil {
+			f.recorded = info.Size() // what an earlier run has written counts too
+		}
+	}
+	if f.harFile != nil && f.recordFile != nil && sameFile(f.harFile, f.recordFile) {
+		return nil, errors.Join(fmt.Errorf("--har and --record write different things to %s; name two files", flags.record), f.close())
 	}
 	return &f, nil
+}
+
+func sameFile(a, b *os.File) bool {
+	one, err := a.Stat()
+	other, err2 := b.Stat()
+	return err == nil && err2 == nil && one.Mode().IsRegular() && os.SameFile(one, other)
 }
 
 // add writes a. A failure ends the command: a file with gaps is worse than none.

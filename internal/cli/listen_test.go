@@ -2,7 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,19 +163,36 @@ func TestListenScreen(t *testing.T) {
 	all[0].Last, all[0].GaveUp = inspect.GaveUp, 5*time.Second
 	v := &listenScreen{}
 	now := all[0].Latest.Time.Add(61 * time.Second)
-	got := strings.Join(v.draw(all, inspect.Stats{Arrivals: 9, Connections: 8, Open: 1, TurnedAway: 2, Forgotten: 3}, page{width: 100, height: 20, head: ":80  answering 200"}, now), "\n")
-	want := `inservice listen  :80  answering 200
+	got := strings.Join(v.draw(all, inspect.Stats{Arrivals: 9, Connections: 8, Open: 1, TurnedAway: 2, Forgotten: 3}, page{width: 100, height: 20, head: ":80  answering 200 ×5, 500"}, now), "\n")
+	want := `inservice listen  :80  answering 200 ×5, 500
 
 WHO            FROM      TO   ASKS     EVERY     TIMES  LAST  ANSWER
 alb claim /2   10.0.0.0  :80  GET /up  30s ±1ms  0      1m    gave up 5s                            
 ? a TCP check  10.0.0.1  :80  connect            1      1m    -
 
-9 arrivals, 8 connections, 1 open, 2 turned away, 3 senders forgotten   enter: all about one   q: ..`
+enter: all about one   q: quit   9 arrivals, 8 connections, 1 open, 2 turned away, 3 senders forgo..`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := strings.Join(v.draw(nil, inspect.Stats{}, page{width: 80, height: 20, head: ":80"}, now), "\n"); !strings.Contains(got, "nobody yet") {
 		t.Errorf("nobody: %s", got)
+	}
+}
+
+// TestListenRows: what a row is cut to is still true.
+func TestListenRows(t *testing.T) {
+	all := manySenders(1)
+	s := &all[0]
+	s.Name, s.Latest.Guess = "", fingerprint.Guess{Among: []string{"traefik", "caddy"}}
+	s.Pace = inspect.Pace{Interval: 401 * time.Millisecond, Jitter: 219 * time.Microsecond}
+	for width, want := range map[int]string{80: `^\? traefik or caddy .* GET /up  401ms  `, 120: `^\? traefik or caddy .* GET /up  401ms ±219µs  `} {
+		if got := table(all, width, s.Latest.Time)[1]; !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("width %d: %q, want %s", width, got, want)
+		}
+	}
+	s.Latest.Kind, s.Latest.TLS = inspect.Handshake, &inspect.Hello{}
+	if got := row(s, s.Latest.Time)[0]; got != "? a TLS check" {
+		t.Errorf("a handshake is of %q", got)
 	}
 }
 
@@ -186,7 +208,7 @@ func TestListenScreenTellsOfMore(t *testing.T) {
 		}
 	}
 	whole := v.draw(all[:7], inspect.Stats{}, p, time.Now())
-	if got := whole[len(whole)-1]; !strings.HasPrefix(got, "0 arrivals") {
+	if got := whole[len(whole)-1]; strings.Contains(got, " of 7") {
 		t.Errorf("all fit, and the last line is %q", got)
 	}
 }
@@ -236,6 +258,75 @@ func TestListenKeys(t *testing.T) {
 	v.press("j", all, p)
 	if v.detail || v.chosen != 0 {
 		t.Errorf("without senders: %+v", v)
+	}
+}
+
+// listens runs the command, which is to end by itself.
+func listens(t *testing.T, args ...string) (status int, problems string) {
+	t.Helper()
+	var out, said bytes.Buffer
+	p := &program{stdout: &out, stderr: &said, command: "inservice"}
+	root := p.root()
+	root.SetArgs(append([]string{"listen", "127.0.0.1:0"}, args...))
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	status = p.report(root.ExecuteContext(ctx))
+	return status, said.String()
+}
+
+func TestListenMistakes(t *testing.T) {
+	one := filepath.Join(t.TempDir(), "one")
+	for _, test := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"--hang", "--after", "3s"}, exitUsage, "--after says when to answer, and there is to be no answer"},
+		{[]string{"--answer", "301", "--redirect", "/x", "--close"}, exitUsage, "--answer and --close say different things"},
+		{[]string{"--answer", "301", "--redirect", "/x", "--status", "503"}, exitUsage, "--answer and --status say different things"},
+		{[]string{"--redirect", "/x", "--hang"}, exitUsage, "--hang and --redirect say different things"},
+		{[]string{"--status", "0"}, exitUsage, "status 0 can't be answered"},
+		{[]string{"--har", one, "--record", filepath.Dir(one) + "/./one"}, exitFailed, "--har and --record write different things"},
+	} {
+		if status, problems := listens(t, test.args...); status != test.status || !strings.Contains(problems, test.want) {
+			t.Errorf("%q: exit status %d\n%s\nwant %q", test.args, status, problems, test.want)
+		}
+	}
+}
+
+// TestRecordIsBounded: the file does not grow beyond its bound, in however many runs.
+func TestRecordIsBounded(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "seen.jsonl")
+	record := func() error {
+		files, err := openListenFiles(listenFlags{record: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer files.close()
+		return files.write(arrived(albHead))
+	}
+	if err := record(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name, maxRecorded-1); err != nil { // a hole takes no room
+		t.Fatal(err)
+	}
+	if err := record(); !errors.Is(err, inspect.ErrFull) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestListenJSONAnswers: an object does not tell of an answer that there was none of.
+func TestListenJSONAnswers(t *testing.T) {
+	for kind, want := range map[inspect.Kind]answerJSON{
+		inspect.HTTP1:     {Way: "reply", Status: 200},
+		inspect.Connect:   {Way: "none"},
+		inspect.Handshake: {Way: "none"},
+		inspect.Other:     {Way: "none"},
+	} {
+		if got := arrivalJSONOf(&inspect.Arrival{Kind: kind}).Answer; got != want {
+			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ type refusalJSON struct {
 }
 
 type answerJSON struct {
-	Way    string  `json:"way"`    // reply, close or hang
+	Way    string  `json:"way"`    // reply, close, hang or none
 	Status int     `json:"status"` // 0: none
 	After  float64 `json:"after_ms"`
 }
@@ -123,6 +123,7 @@ func arrivalJSONOf(a *inspect.Arrival) arrivalJSON {
 			j.Request.Service = &a.Service
 		}
 	case inspect.Connect, inspect.Handshake, inspect.Other:
+		j.Answer = answerJSON{Way: "none"} // nothing was asked
 	}
 	return j
 }

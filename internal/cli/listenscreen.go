@@ -141,7 +141,7 @@ func (v *listenScreen) press(key string, senders []inspect.Sender, frame page) (
 type page struct {
 	width, height int // 0: any
 	color         bool
-	head          string
+	head          string // nothing in it was chosen by a stranger
 }
 
 // draw returns the lines of the screen. It is pure but for the bounds of what is
@@ -155,7 +155,7 @@ func (v *listenScreen) draw(senders []inspect.Sender, stats inspect.Stats, p pag
 	if width == 0 {
 		width = 120
 	}
-	lines := []string{id.paint(bold, cut("inservice listen", width)) + cut("  "+shown(p.head, 0), max(width-16, 0)), ""}
+	lines := []string{id.paint(bold, cut("inservice listen", width)) + cutRunes("  "+p.head, max(width-16, 0)), ""}
 	rows := table(senders, width, now)
 	visibleRows := rows
 	first := 0
@@ -180,8 +180,8 @@ func (v *listenScreen) draw(senders []inspect.Sender, stats inspect.Stats, p pag
 		lines = append(lines, "nobody yet")
 	}
 	foot := counts(stats)
-	if p.height > 0 {
-		foot += "   enter: all about one   q: quit"
+	if p.height > 0 { // the end is what is cut
+		foot = "enter: all about one   q: quit   " + foot
 	}
 	if shownRows := len(visibleRows) - 1; shownRows < len(senders) {
 		foot = fmt.Sprintf("%d to %d of %d   ", first+1, first+shownRows, len(senders)) + foot
@@ -208,7 +208,7 @@ func table(senders []inspect.Sender, width int, now time.Time) []string {
 	for i := range senders {
 		cells = append(cells, row(&senders[i], now))
 	}
-	const asks = 3
+	const asks, every = 3, 4
 	widths := make([]int, len(cells[0]))
 	bounds := []int{26, 39, 6, 200, 16, 9, 8, 24}
 	if narrow {
@@ -216,7 +216,10 @@ func table(senders []inspect.Sender, width int, now time.Time) []string {
 	}
 	for _, line := range cells {
 		for i, cell := range line {
-			widths[i] = min(max(widths[i], len([]rune(cell))), bounds[i])
+			if i == every && len([]rune(cell)) > bounds[i] {
+				line[i], _, _ = strings.Cut(cell, " ±") // a jitter cut short would be another
+			}
+			widths[i] = min(max(widths[i], len([]rune(line[i]))), bounds[i])
 		}
 	}
 	rest := width
@@ -259,11 +262,13 @@ func row(s *inspect.Sender, now time.Time) []string {
 	switch {
 	case s.Name != "":
 		name = s.Name + " " + s.Latest.Guess.Confidence.String()
-	case len(s.Latest.Guess.Among) > 0:
+	case len(s.Latest.Guess.Among) == 0:
+	case s.Latest.Kind != inspect.Connect && s.Latest.Kind != inspect.Handshake:
+		name = "? " + strings.Join(s.Latest.Guess.Among, " or ")
+	case s.Latest.TLS != nil:
+		name = "? a TLS check"
+	default:
 		name = "? a TCP check"
-		if s.Latest.TLS != nil {
-			name = "? a TLS check"
-		}
 	}
 	if s.Nodes > 1 {
 		name += fmt.Sprintf(" /%d", s.Nodes)

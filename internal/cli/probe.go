@@ -18,6 +18,7 @@ import (
 
 	"github.com/inservice/inservice/internal/diagnose"
 	"github.com/inservice/inservice/internal/dialect"
+	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/lbprofile"
 	"github.com/inservice/inservice/internal/report"
 	"github.com/inservice/inservice/internal/sockets"
@@ -56,7 +57,8 @@ func (p *program) probeCommand() *cobra.Command {
 load balancer would make of the answer. When it fails, experiments that each
 change one thing find the cause; when it passes, they find out whether the green
 is true. It asks politely: a few dozen requests at most, GET, HEAD and OPTIONS
-only, and never follows a redirect to another server for an experiment.
+only (another --method is asked with once, without experiments), and never follows
+a redirect to another server for an experiment.
 
 Ask the address and port that the load balancer asks, from any machine that reaches
 them; 127.0.0.1 may answer otherwise. Name the site with --site, as visitors type it:
@@ -162,9 +164,9 @@ func (o probing) diagnose(ctx context.Context, made dialect.Probe, target string
 	if o.wait > 0 {
 		o.await(ctx, made)
 	}
-	here := isHere(ctx, made.Request.Address)
+	here, acts := isHere(ctx, made.Request.Address), mayAct(made.Request)
 	var r diagnose.Report
-	if o.quick {
+	if o.quick || acts {
 		r = askOnce(ctx, made)
 	} else {
 		q := diagnose.Question{Probe: made, Site: o.site, Local: o.alsoFrom}
@@ -177,10 +179,26 @@ func (o probing) diagnose(ctx context.Context, made dialect.Probe, target string
 	if err := context.Cause(ctx); err != nil {
 		return v, fmt.Errorf("stopped before the experiments were done: %w", err)
 	}
+	if acts && !o.quick {
+		v.Notes = append(v.Notes, plainNotes("asked_once", []string{"asked once, without experiments: each would be one more " + made.Request.Method + ", which may have an effect. --method GET makes them"})...)
+	}
 	if o.listening {
 		v.Machine = machineNotes(ctx, made, here)
 	}
 	return v, nil
+}
+
+// mayAct reports whether asking again and again may do more than to ask. A
+// health question by gRPC does not, though it goes over the wire as a POST.
+func mayAct(r exchange.Request) bool {
+	if r.Protocol != exchange.HTTP1 && r.Protocol != exchange.HTTP2 {
+		return false
+	}
+	switch strings.ToUpper(r.Method) {
+	case "", "GET", "HEAD", "OPTIONS":
+		return false
+	}
+	return true
 }
 
 // isHere reports whether an address to connect to is this machine's own.

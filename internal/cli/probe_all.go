@@ -60,7 +60,7 @@ func (p *program) probeAll(ctx context.Context, o probing, target string) error 
 
 func askAs(ctx context.Context, made dialect.Probe) allRow {
 	answers, verdict := dialect.Ask(ctx, made, exchange.Do)
-	row := allRow{Dialect: made.Profile.Name, Verdict: string(verdict.Outcome), Reason: verdict.Reason, Text: verdict.Text}
+	row := allRow{Dialect: made.Profile.Name, Verdict: string(verdict.Outcome), Reason: verdict.Reason, Text: report.Hide(verdict.Text, answers)}
 	for _, a := range answers {
 		row.TookMS += milliseconds(a.Phases.Total)
 	}

@@ -70,7 +70,7 @@ func shownRun(t *testing.T, address string, args ...string) string {
 	target := strings.TrimSuffix(strings.TrimPrefix(args[0], "http://"), args[0][strings.LastIndex(args[0], "/"):])
 	s := "$ inservice probe " + strings.Join(args, " ") + "\n" + out.String()
 	s = strings.ReplaceAll(s, target, address)
-	s = regexp.MustCompile(`\b[0-9.]+ (ms|s)\b`).ReplaceAllString(s, "2 $1")
+	s = regexp.MustCompile(`\b[0-9.]+ (ms|s)\b`).ReplaceAllString(s, "2 ms")
 	s = regexp.MustCompile(`Date: [^≠]*?GMT`).ReplaceAllString(s, "Date: Sun, 22 Nov 2026 12:00:00 GMT")
 	host, _, _ := net.SplitHostPort(target)
 	if strings.Contains(s, host) {

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
@@ -68,7 +70,7 @@ func probeFlags(c *cobra.Command, o *probing) (set func() error) {
 		}
 		return errors.Join(
 			setPort(&o.options, port), setTimeout(&o.options, timeout), setProxy(&o.options, proxy),
-			setFields(&o.options, headers), setSource(&o.options, source), setAlsoFrom(o, alsoFrom), setWait(o, f.Changed("wait")),
+			setFields(&o.options, headers), setSource(&o.options, source), setAlsoFrom(o, alsoFrom), setWait(o, f.Changed("wait")), setSite(o),
 		)
 	}
 }
@@ -124,6 +126,9 @@ func setFields(o *dialect.Options, headers []string) error {
 		if strings.ContainsAny(value, "\r\n\x00") {
 			return &usageError{err: fmt.Errorf("--header: the value of %q holds the end of a line; write one field for each --header", name)}
 		}
+		if slices.ContainsFunc(o.Fields, func(f exchange.Field) bool { return strings.EqualFold(f.Name, name) }) {
+			return &usageError{err: fmt.Errorf("--header: %q is given twice; a field is sent once, with a comma between its values where it takes more than one", name)}
+		}
 		o.Fields = append(o.Fields, exchange.Field{Name: name, Value: strings.TrimSpace(value)})
 	}
 	return nil
@@ -150,6 +155,28 @@ func setAlsoFrom(o *probing, sources []string) error {
 	return nil
 }
 
+// setSite takes what visitors type: a name, or the whole URL.
+func setSite(o *probing) error {
+	if o.site == "" {
+		return nil
+	}
+	_, rest, isURL := strings.Cut(o.site, "://")
+	if !isURL {
+		rest = o.site
+	}
+	u, err := url.Parse("//" + rest)
+	if err != nil || u.User != nil || u.Hostname() == "" || strings.ContainsFunc(u.Host, notInName) {
+		return &usageError{err: fmt.Errorf("--site: %q is no name of a site; write one such as www.example.com (xn--… for letters that DNS does not know)", o.site)}
+	}
+	o.site = u.Host
+	return nil
+}
+
+// notInName reports whether c stands in no name, address or port.
+func notInName(c rune) bool {
+	return !strings.ContainsRune("-._:[]", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+}
+
 func setWait(o *probing, given bool) error {
 	if given && o.wait <= 0 {
 		return &usageError{err: fmt.Errorf("--wait: %v is not above zero", o.wait)}
@@ -160,7 +187,9 @@ func setWait(o *probing, given bool) error {
 // together refuses flags of which one would be left out without a word.
 func together(c *cobra.Command) error {
 	given := func(name string) bool { return c.Flags().Changed(name) }
-	whole := []string{"list", "from", "replay"} // each decides what is done
+	if given("list") {
+		return listsAlone(c)
+	}
 	if c.Flags().Lookup("as").Value.String() == "all" {
 		if given("from") || given("replay") {
 			return &usageError{err: errors.New("--as all goes with a URL; name one load balancer here, or leave --as out")}
@@ -171,15 +200,21 @@ func together(c *cobra.Command) error {
 			}
 		}
 	}
-	for i, one := range whole {
-		for _, other := range whole[i+1:] {
-			if given(one) && given(other) {
-				return &usageError{err: fmt.Errorf("--%s and --%s exclude each other", one, other)}
-			}
-		}
+	if given("from") && given("replay") {
+		return &usageError{err: errors.New("--from and --replay exclude each other")}
 	}
 	if given("target") && !given("from") {
 		return &usageError{err: errors.New("--target goes with --from; without it, the target is the URL itself")}
 	}
 	return nil
+}
+
+// listsAlone refuses what --list has no use for.
+func listsAlone(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains([]string{"list", "json", "verbose"}, f.Name) && err == nil {
+			err = &usageError{err: fmt.Errorf("--list asks nothing: it can't be given --%s", f.Name), hint: c.CommandPath() + " --list NAME tells all that is known of one"}
+		}
+	})
+	return err
 }

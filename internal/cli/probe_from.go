@@ -28,9 +28,13 @@ func (p *program) probeFrom(ctx context.Context, o probing, args []string) error
 		return &usageError{err: err}
 	}
 	var views []report.View
+	var hint string
 	for _, check := range checks {
-		if check.Scheme == "" && check.Target == "" {
+		if check.Target == "" && (check.Scheme == "" || o.target == "") {
 			fmt.Fprintf(p.stderr, "%s: %s is left out: %s\n", check.Where, check.Name, check.Why)
+			if check.Scheme != "" {
+				hint = "name the address with --target HOST:PORT"
+			}
 			continue
 		}
 		v, err := o.probeCheck(ctx, check)
@@ -40,7 +44,7 @@ func (p *program) probeFrom(ctx context.Context, o probing, args []string) error
 		views = append(views, v)
 	}
 	if len(views) == 0 {
-		return &usageError{err: fmt.Errorf("%s holds no health check that can be asked from here", o.from)}
+		return &usageError{err: fmt.Errorf("%s holds no health check that can be asked from here", o.from), hint: hint}
 	}
 	return p.tell(o, views)
 }
@@ -74,12 +78,6 @@ func (o probing) probeCheck(ctx context.Context, check lbconfig.Check) (report.V
 // targetOf is the URL to ask: the file's, unless a target was given.
 func targetOf(check lbconfig.Check, given string) (string, error) {
 	if given == "" {
-		if check.Target == "" {
-			return "", &usageError{
-				err:  fmt.Errorf("%s: %s does not say where its targets are: %s", check.Where, check.Name, check.Why),
-				hint: "name one with --target HOST:PORT",
-			}
-		}
 		return check.Target, nil
 	}
 	if strings.Contains(given, "://") {

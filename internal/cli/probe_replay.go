@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/inservice/inservice/internal/dialect"
@@ -15,6 +16,7 @@ import (
 	"github.com/inservice/inservice/internal/fingerprint"
 	"github.com/inservice/inservice/internal/inspect"
 	"github.com/inservice/inservice/internal/report"
+	"github.com/inservice/inservice/internal/visible"
 )
 
 // maxReplayed bounds how many recorded requests one call sends.
@@ -28,7 +30,16 @@ func (p *program) probeReplay(ctx context.Context, o probing, target string) err
 		return err
 	}
 	var views []report.View
-	for i, r := range recordings[:min(len(recordings), maxReplayed)] {
+	unsent := map[string]int{}
+	for i, r := range recordings {
+		if len(views) == maxReplayed {
+			fmt.Fprintf(p.stderr, "%d more recordings were not sent: at most %d are at a time\n", len(recordings)-i, maxReplayed)
+			break
+		}
+		if why := unsendable(r); why != "" {
+			unsent[why]++
+			continue
+		}
 		v, err := o.replayOne(ctx, r, target)
 		if err != nil {
 			return fmt.Errorf("recording %d of %s: %w", i+1, o.replay, err)
@@ -36,10 +47,25 @@ func (p *program) probeReplay(ctx context.Context, o probing, target string) err
 		v.From = fmt.Sprintf("%s, recording %d, from %s at %s", o.replay, i+1, r.Peer.Addr(), r.Time.Format("2006-01-02 15:04:05Z07:00"))
 		views = append(views, v)
 	}
-	if left := len(recordings) - maxReplayed; left > 0 {
-		fmt.Fprintf(p.stderr, "%d more recordings were not sent: at most %d are at a time\n", left, maxReplayed)
+	for _, why := range slices.Sorted(maps.Keys(unsent)) {
+		fmt.Fprintf(p.stderr, "%d of the recordings were left out: %s\n", unsent[why], why)
+	}
+	if len(views) == 0 {
+		return &usageError{err: fmt.Errorf("--replay: %s holds no request that could be sent again", o.replay)}
 	}
 	return p.tell(o, views)
+}
+
+// unsendable says why a recording can't be sent again; empty if it can.
+func unsendable(r inspect.Recording) string {
+	switch r.Kind {
+	case inspect.HTTP1, inspect.HTTP2, inspect.GRPC:
+		if r.More {
+			return "only its beginning was kept"
+		}
+		return ""
+	}
+	return fmt.Sprintf("%s, no request that could be sent again", visible.Line(string(r.Kind), 0))
 }
 
 func readRecordings(name string) ([]inspect.Recording, error) {
@@ -62,9 +88,6 @@ func readRecordings(name string) ([]inspect.Recording, error) {
 // again, experiments can change one of them; else it is sent whole, and that is
 // all.
 func (o probing) replayOne(ctx context.Context, r inspect.Recording, target string) (report.View, error) {
-	if r.More {
-		return report.View{}, errors.New("only its beginning was kept, so it can't be sent again")
-	}
 	if !o.asSet {
 		o.as = "generic"
 		if _, err := dialect.New(r.Sender, target, dialect.Options{}); err == nil && r.Sender != "" {
@@ -87,10 +110,8 @@ func (o probing) replayOne(ctx context.Context, r inspect.Recording, target stri
 		if !takeApart(&made.Request, r.Bytes) {
 			made.Request.Raw, o.quick = r.Bytes, true
 		}
-	case inspect.HTTP2, inspect.GRPC:
-		takeFields(&made.Request, r.Fields)
 	default:
-		return report.View{}, fmt.Errorf("it is %s, no request that could be sent again", r.Kind)
+		takeFields(&made.Request, r.Fields)
 	}
 	return o.diagnose(ctx, made, target)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/inservice/inservice/internal/diagnose"
 	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/report"
 	"github.com/inservice/inservice/internal/visible"
 )
 
@@ -34,11 +35,11 @@ func (o probing) await(ctx context.Context, made dialect.Probe) {
 	said, since := "", time.Now()
 	for {
 		begun := time.Now()
-		_, v := dialect.Ask(ctx, made, exchange.Do)
+		answers, v := dialect.Ask(ctx, made, exchange.Do)
 		if v.Outcome == dialect.Pass || ctx.Err() != nil {
 			return
 		}
-		if text := strings.TrimPrefix(v.Reason+": "+v.Text, ": "); text != said {
+		if text := report.Hide(strings.TrimPrefix(v.Reason+": "+v.Text, ": "), answers); text != said {
 			said = text
 			fmt.Fprintf(o.progress, "waiting, %v of %v: %s\n", time.Since(since).Round(time.Second), o.wait, visible.Line(text, 200))
 		}
