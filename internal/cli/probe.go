@@ -95,7 +95,7 @@ Exit status: 0 it passes, 1 it does not, 2 the command line is wrong, 3 with
 		case len(args) == 0:
 			return &usageError{err: errors.New("probe needs a URL to ask"), hint: c.CommandPath() + " http://10.0.0.5/health_check --as alb"}
 		case o.replay != "":
-			return p.probeReplay(c.Context(), o, withScheme(args[0]))
+			return p.probeReplay(c.Context(), o, args[0])
 		case o.as == "all":
 			return p.probeAll(c.Context(), o, withScheme(args[0]))
 		}

@@ -3,12 +3,18 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/inspect"
@@ -57,6 +63,12 @@ func TestReplayLeavesOut(t *testing.T) {
 	if status != 0 || strings.Join(asked, " ") != "/one /two" || strings.Count(out, "PASS") != 2 {
 		t.Errorf("exit status %d, asked %q\n%s%s", status, asked, out, problems)
 	}
+	asked = nil
+	again := request("/one")
+	again.Time = time.Now()
+	if _, _, repeated := probes(t, "--replay", file(request("/one"), again, request("/two"), again), server.URL); strings.Join(asked, " ") != "/one /two" || !strings.Contains(repeated, "2 of the recordings were left out: the same request is sent already") {
+		t.Errorf("asked %q\n%s", asked, repeated)
+	}
 	for _, want := range []string{"2 of the recordings were left out: connect, no request", "1 of the recordings were left out: only its beginning was kept"} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("%s\nwant %q", problems, want)
@@ -64,6 +76,52 @@ func TestReplayLeavesOut(t *testing.T) {
 	}
 	if status, _, problems := probes(t, "--replay", file(connect), server.URL); status != exitUsage || !strings.Contains(problems, "holds no request") {
 		t.Errorf("exit status %d\n%s", status, problems)
+	}
+}
+
+// TestReplayShakesHandsAgain: what a sender said of TLS and HTTP/2 is said again,
+// and no more is verified than it did.
+func TestReplayShakesHandsAgain(t *testing.T) {
+	var arrivals []inspect.Arrival
+	server, err := inspect.Open(inspect.Options{Addresses: []string{"127.0.0.1:0"}, OnArrival: func(a inspect.Arrival) { arrivals = append(arrivals, a) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- server.Run(ctx) }()
+	address := server.Addresses()[0]
+	client := http.Client{Transport: &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "a.example"},
+	}}
+	answer, err := client.Get("https://" + address + "/up?x=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	client.CloseIdleConnections()
+
+	line, err := inspect.MarshalLine(arrivals[0].Recording())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "seen.jsonl")
+	if err := os.WriteFile(file, line, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, problems := probes(t, "--replay", file, address); status != 0 {
+		t.Errorf("exit status %d\n%s%s", status, out, problems)
+	}
+	stop()
+	if err := <-ended; err != nil || len(arrivals) != 2 {
+		t.Fatalf("%d arrivals, %v", len(arrivals), err)
+	}
+	was, is := arrivals[0].Recording(), arrivals[1].Recording()
+	if diff := gocmp.Diff(was.Fields, is.Fields); diff != "" || was.Kind != inspect.HTTP2 {
+		t.Errorf("%s: fields (-want +got):\n%s", was.Kind, diff)
+	}
+	if is.TLS == nil || is.TLS.ServerName != "a.example" || !slices.Equal(is.TLS.ALPN, was.TLS.ALPN) {
+		t.Errorf("hello %+v, recorded was %+v", is.TLS, was.TLS)
 	}
 }
 

@@ -36,7 +36,11 @@ func (p *program) probeReplay(ctx context.Context, o probing, target string) err
 			fmt.Fprintf(p.stderr, "%d more recordings were not sent: at most %d are at a time\n", len(recordings)-i, maxReplayed)
 			break
 		}
-		if why := unsendable(r); why != "" {
+		why := unsendable(r)
+		if why == "" && slices.ContainsFunc(recordings[:i], func(before inspect.Recording) bool { return sameQuestion(r, before) }) {
+			why = "the same request is sent already"
+		}
+		if why != "" {
 			unsent[why]++
 			continue
 		}
@@ -68,6 +72,20 @@ func unsendable(r inspect.Recording) string {
 	return fmt.Sprintf("%s, no request that could be sent again", visible.Line(string(r.Kind), 0))
 }
 
+// sameQuestion reports whether two recordings ask the same in the same way.
+func sameQuestion(a, b inspect.Recording) bool {
+	if a.Kind != b.Kind || !slices.Equal(a.Fields, b.Fields) || len(a.Fields) == 0 && !bytes.Equal(a.Bytes, b.Bytes) {
+		return false
+	}
+	if (a.Proxy == nil) != (b.Proxy == nil) || (a.TLS == nil) != (b.TLS == nil) {
+		return false
+	}
+	if a.Proxy != nil && (a.Proxy.Version != b.Proxy.Version || a.Proxy.Local != b.Proxy.Local) {
+		return false
+	}
+	return a.TLS == nil || a.TLS.ServerName == b.TLS.ServerName && slices.Equal(a.TLS.ALPN, b.TLS.ALPN)
+}
+
 func readRecordings(name string) ([]inspect.Recording, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -88,12 +106,6 @@ func readRecordings(name string) ([]inspect.Recording, error) {
 // again, experiments can change one of them; else it is sent whole, and that is
 // all.
 func (o probing) replayOne(ctx context.Context, r inspect.Recording, target string) (report.View, error) {
-	if !o.asSet {
-		o.as = "generic"
-		if _, err := dialect.New(r.Sender, target, dialect.Options{}); err == nil && r.Sender != "" {
-			o.as = r.Sender
-		}
-	}
 	if r.Proxy != nil && o.options.Proxy == nil {
 		kind := map[bool]exchange.ProxyHeader{true: exchange.ProxyV2, false: exchange.ProxyV1}[r.Proxy.Version == 2]
 		if r.Proxy.Local && r.Proxy.Version == 2 {
@@ -101,9 +113,25 @@ func (o probing) replayOne(ctx context.Context, r inspect.Recording, target stri
 		}
 		o.options.Proxy = &kind
 	}
+	if r.TLS != nil && !strings.Contains(target, "://") {
+		target = strings.Replace(withScheme(target), "http://", "https://", 1)
+	}
+	target = withScheme(target)
+	if r.TLS != nil && strings.HasPrefix(target, "https://") {
+		o.shakeHandsAs(*r.TLS)
+	}
+	if !o.asSet {
+		o.as = "generic"
+		if _, err := dialect.New(r.Sender, target, dialect.Options{}); err == nil && r.Sender != "" {
+			o.as = r.Sender
+		}
+	}
 	made, err := newProbe(o, target)
 	if err != nil {
 		return report.View{}, err
+	}
+	if r.TLS != nil && made.Request.TLS != nil {
+		made.Request.TLS.ALPN = r.TLS.ALPN
 	}
 	switch r.Kind {
 	case inspect.HTTP1:
@@ -114,6 +142,18 @@ func (o probing) replayOne(ctx context.Context, r inspect.Recording, target stri
 		takeFields(&made.Request, r.Fields)
 	}
 	return o.diagnose(ctx, made, target)
+}
+
+// shakeHandsAs makes a probe shake hands as was recorded, where flags say nothing
+// else. Whoever sent a request through the throw-away certificate of listen does
+// not verify any.
+func (o *probing) shakeHandsAs(r inspect.RecordedTLS) {
+	if o.options.SNI == nil {
+		o.options.SNI = &r.ServerName
+	}
+	if o.options.Verify == nil {
+		o.options.Verify = new(bool)
+	}
 }
 
 // takeApart sets the parts of a request of HTTP/1 to those of the recorded one. It
@@ -138,8 +178,11 @@ func takeApart(request *exchange.Request, recorded []byte) bool {
 
 // takeFields sets the parts of a request of HTTP/2 to those of the recorded one.
 func takeFields(request *exchange.Request, fields []inspect.RecordedField) {
-	request.Fields = nil
+	request.Fields, request.Pseudo = nil, nil
 	for _, f := range fields {
+		if strings.HasPrefix(f.Name, ":") {
+			request.Pseudo = append(request.Pseudo, f.Name)
+		}
 		switch f.Name {
 		case ":method":
 			request.Method = f.Value
