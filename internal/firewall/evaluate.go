@@ -117,18 +117,9 @@ func (e *evaluation) step(x expression) {
 	case "byteorder":
 		e.put(d.number(2), e.one(d.number(1)).swapped(int(d.number(5))))
 	case "cmp":
-		f, op, value := e.one(d.number(1)), d.number(2), d.value(3)
-		a := f.compare(op, value)
-		e.names = e.names || f.port && a != no
-		e.condition(a, f.is(op, value))
+		e.compare(d)
 	case "range":
-		f, low, high := e.one(d.number(1)), d.value(3), d.value(4)
-		a, word := f.between(low, high), ""
-		if d.number(2) == 1 {
-			a, word = a.not(), "!= "
-		}
-		e.names = e.names || f.port && a != no
-		e.condition(a, fmt.Sprintf("%s %s%s-%s", f.label, word, f.kind.write(low), f.kind.write(high)))
+		e.between(d)
 	case "lookup":
 		e.lookup(d)
 	case "immediate":
@@ -166,6 +157,23 @@ func (e *evaluation) step(x expression) {
 	default:
 		e.condition(maybe, "("+cmp.Or(x.name, "nameless")+", not decoded)")
 	}
+}
+
+func (e *evaluation) compare(d attributes) {
+	f, op, value := e.one(d.number(1)), d.number(2), d.value(3)
+	a := f.compare(op, value)
+	e.names = e.names || f.port && a != no
+	e.condition(a, f.is(op, value))
+}
+
+func (e *evaluation) between(d attributes) {
+	f, low, high := e.one(d.number(1)), d.value(3), d.value(4)
+	a, word := f.between(low, high), ""
+	if d.number(2) == 1 {
+		a, word = a.not(), "!= "
+	}
+	e.names = e.names || f.port && a != no
+	e.condition(a, fmt.Sprintf("%s %s%s-%s", f.label, word, f.kind.write(low), f.kind.write(high)))
 }
 
 func (e *evaluation) meta(d attributes) {

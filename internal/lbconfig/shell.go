@@ -57,15 +57,7 @@ func shellWords(line string, expand func(string) (string, bool)) (words []string
 				in = false
 			}
 			flush()
-			for i+1 < len(line) && strings.IndexByte(">&", line[i+1]) >= 0 {
-				i++
-			}
-			for i+1 < len(line) && line[i+1] == ' ' {
-				i++
-			}
-			for i+1 < len(line) && strings.IndexByte(" \t|&;\n)", line[i+1]) < 0 {
-				i++
-			}
+			i = redirected(line, i)
 		default:
 			word.WriteByte(c)
 			in = true
@@ -73,6 +65,20 @@ func shellWords(line string, expand func(string) (string, bool)) (words []string
 	}
 	flush()
 	return words
+}
+
+// redirected returns where the redirection that begins at i ends: at the last byte
+// of its file's name.
+func redirected(line string, i int) int {
+	next := func(of string, want bool) {
+		for i+1 < len(line) && (strings.IndexByte(of, line[i+1]) >= 0) == want {
+			i++
+		}
+	}
+	next(">&", true)
+	next(" ", true)
+	next(" \t|&;\n)", false)
+	return i
 }
 
 // variable reads $NAME, ${NAME} or ${NAME:-default} at the beginning of text, and
