@@ -71,6 +71,9 @@ func (o probing) probeCheck(ctx context.Context, check lbconfig.Check) (report.V
 	}
 	v, err := o.diagnose(ctx, made, target)
 	v.From = check.Where + " (" + check.Name + ")"
+	if check.Probe != "" {
+		v.Text = strings.Replace(v.Text, "Readiness probe ", check.Probe+" probe ", 1)
+	}
 	v.Notes = append(plainNotes("from", check.Notes), v.Notes...)
 	return v, err
 }

@@ -149,6 +149,23 @@ func TestFromLeavesOut(t *testing.T) {
 	}
 }
 
+// TestFromSaysWhichProbe: the kubelet's events begin with the kind of the probe.
+func TestFromSaysWhichProbe(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	name := filepath.Join(t.TempDir(), "pod.yaml")
+	manifest := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: app\n    livenessProbe: {httpGet: {path: /up, port: 80}}\n    readinessProbe: {httpGet: {path: /up, port: 80}}\n"
+	if err := os.WriteFile(name, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, problems := probes(t, "--from", name, "--target", server.URL)
+	for _, want := range []string{"Liveness probe failed: HTTP probe failed with statuscode: 404", "Readiness probe failed: HTTP probe failed with statuscode: 404"} {
+		if status != exitFailed || strings.Count(out, want) != 1 {
+			t.Errorf("exit status %d, want %q once\n%s%s", status, want, out, problems)
+		}
+	}
+}
+
 // TestFromCanBeAsked: whatever package lbconfig finds can be asked in the dialect
 // that it names: one check that can't be would keep the others from being asked.
 func TestFromCanBeAsked(t *testing.T) {

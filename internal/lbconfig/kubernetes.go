@@ -95,6 +95,7 @@ func (m *manifests) workload(doc *node) (checks []Check) {
 			}
 			c := m.probe(container, probe)
 			c.Name = nameOf(doc) + "/" + printable(container.get("name").str()) + "/" + kind
+			c.Probe = strings.ToUpper(kind[:1]) + kind[1:]
 			checks = append(checks, c)
 		}
 	}

@@ -61,7 +61,8 @@ type Check struct {
 	Body        string  // what the answer's body must hold; a regular expression if it begins and ends in a slash
 	SendBody    string  // what is sent after the head
 	GRPCService string
-	Redirect    *bool // whether redirects are followed
+	Redirect    *bool  // whether redirects are followed
+	Probe       string // of a kubelet's: Readiness, Liveness or Startup, as its events begin
 
 	Notes []string // what could not be taken over, and why, for people
 }
