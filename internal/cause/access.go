@@ -16,10 +16,7 @@ class HealthController < ActionController::Base
   def show = render(plain: "ok")
 end
 `),
-		at("laravel", "routes/web.php", "Take the middleware that asks for credentials off this route.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Take the middleware that asks for credentials off this route.", `
 Route::get('<path>', fn () => response('ok'))->withoutMiddleware(['auth', 'auth.basic', 'web']);
 `),
 		at("symfony", "config/packages/security.yaml", "Open the health path above the other rules. The first that fits counts.", `
@@ -53,6 +50,7 @@ def health():
 
 app.include_router(api, dependencies=[Depends(require_key)])
 `),
+		at("starlette", "main.py", "Answer the health path outside AuthenticationMiddleware."+shallow, asgiFirst),
 		at("flask", "app.py", "Leave the health path out of the check.", `
 @app.before_request
 def require_key():
@@ -182,6 +180,14 @@ require "ipaddr"
 
 Rails.application.config.action_dispatch.trusted_proxies = [IPAddr.new("<subnet>"), *ActionDispatch::RemoteIp::TRUSTED_PROXIES]
 `),
+		at("django", "mysite/health.py", "Answer the health path before the middleware that looks at the address. Everything else stays closed."+shallow, djangoFirst),
+		at("laravel", "public/index.php", "Answer the health path before the middleware that looks at the address. Everything else stays closed."+shallow, phpFirst),
+		at("aspnet", "Program.cs", "Map the health path before the middleware that looks at the address. Everything else stays closed."+shallow, aspnetFirst),
+		at("express", "app.js", "Register the health path before the middleware that looks at the address. Everything else stays closed."+shallow, expressFirst),
+		at("flask", "app.py", "Answer the health path before your before_request looks at the address. Everything else stays closed."+shallow, wsgiFirst),
+		at("fastapi", "main.py", "Answer the health path outside the middleware that looks at the address. Everything else stays closed."+shallow, asgiFirst),
+		at("starlette", "main.py", "Answer the health path outside the middleware that looks at the address. Everything else stays closed."+shallow, asgiFirst),
+		at("go", "main.go", "Put the health path outside the handler that looks at the address. Everything else stays closed."+shallow, goFirst),
 		nginx("server", "Allow the load balancer's network on this path.", `
 location = <path> {
     allow <subnet>;
@@ -267,6 +273,12 @@ var forbiddenClient = Cause{
 Rack::Attack.safelist("health") { |request| request.path == "<path>" }
 `),
 		at("express", "app.js", "Register the health path before the middleware that looks at the client.", expressFirst),
+		at("laravel", "public/index.php", "Answer the health path before the middleware that looks at the client."+shallow, phpFirst),
+		at("aspnet", "Program.cs", "Map the health path before the middleware that looks at the client."+shallow, aspnetFirst),
+		at("flask", "app.py", "Answer the health path before your before_request looks at the client."+shallow, wsgiFirst),
+		at("fastapi", "main.py", "Answer the health path outside the middleware that looks at the client."+shallow, asgiFirst),
+		at("starlette", "main.py", "Answer the health path outside the middleware that looks at the client."+shallow, asgiFirst),
+		at("go", "main.go", "Put the health path outside the handler that looks at the client."+shallow, goFirst),
 		at("wordpress", "wp-content/mu-plugins/health.php", "Answer before the security plugin looks.", `
 <?php
 add_action('muplugins_loaded', function () {
@@ -340,6 +352,9 @@ index-file.names = ( "index.html", "index.php" )
 handle <path> {
 	reverse_proxy <app>
 }
+`),
+		haproxy("frontend", "A rule of the frontend keeps the path back (`http-request deny`). Leave the health path out of it.", `
+http-request deny if { path_beg /internal } !{ path <path> }
 `),
 		at("php-fpm", "/etc/php/8.2/fpm/pool.d/www.conf", "PHP-FPM says `Access denied.` of files whose ending it does not run: ask for one that ends in .php. Do not empty the list.", `
 security.limit_extensions = .php

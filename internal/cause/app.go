@@ -25,8 +25,7 @@ tail -n 100 storage/logs/laravel.log
 		at("symfony", "shell", "The error is in Symfony's own log.", `
 tail -n 100 var/log/prod.log
 `),
-		at("wordpress", "wp-config.php", "Let WordPress write errors to wp-content/debug.log, and show none to visitors.", `
-<?php
+		at("wordpress", "wp-config.php", "Let WordPress write errors to wp-content/debug.log, and show none to visitors. The lines belong above the one that loads wp-settings.php, in place of older ones with the same names.", `
 define('WP_DEBUG', true);
 define('WP_DEBUG_LOG', true);
 define('WP_DEBUG_DISPLAY', false);
@@ -47,6 +46,9 @@ journalctl --unit <name> --lines 100
 journalctl --unit <name> --lines 100
 `),
 		at("fastapi", "shell", "The traceback is in uvicorn's log.", `
+journalctl --unit <name> --lines 100
+`),
+		at("starlette", "shell", "The traceback is in uvicorn's log.", `
 journalctl --unit <name> --lines 100
 `),
 		at("flask", "shell", "The traceback is in the log of what runs Flask.", `
@@ -78,56 +80,6 @@ tail -n 50 /var/log/nginx/error.log
 `),
 		at("apache", "shell", "If the 500 is Apache's own page, a script or an .htaccess is at fault.", `
 tail -n 50 /var/log/apache2/error.log
-`),
-	},
-}
-
-var dependencyDown = Cause{
-	ID: "dependency_down", Kind: Red,
-	Title:    "The health view reports that something is down",
-	Meaning:  "The health view works and says that something the app needs does not: a database, a cache, a queue.",
-	Looks:    "503 (or 500) with a body that names what is down; other paths answer.",
-	Decides:  "The body's words, and that nothing in the request changes it.",
-	Fix:      "Restore what the body names. Then think: if all servers share it, taking them all out of service helps nobody. Let such a check warn, and let the server stay in service.",
-	Balancer: "Nothing: the check does what it is for. A longer unhealthy threshold only hides short failures.",
-	Fixes: []Fix{
-		at("spring-boot", "application.properties", "Let the readiness group hold only what this server can't do without; the rest is still shown.", `
-management.endpoint.health.probes.enabled=true
-management.endpoint.health.group.readiness.include=readinessState
-`),
-		at("aspnet", "Program.cs", "Let the load balancer ask for the checks with the tag `ready` only.", `
-app.MapHealthChecks("<path>", new HealthCheckOptions
-{
-    Predicate = check => check.Tags.Contains("ready"),
-});
-`),
-		at("django", "mysite/views.py", "Say what is down, and fail only for what every page needs.", `
-from django.db import connection
-from django.http import JsonResponse
-
-
-def health(request):
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Exception:
-        return JsonResponse({"status": "fail", "failed": ["database"]}, status=503)
-    return JsonResponse({"status": "ok"})
-`),
-		at("nestjs", "health.controller.ts", "Let Terminus check only what every request needs.", `
-@Get("<bare>")
-@HealthCheck()
-check() {
-  return this.health.check([() => this.db.pingCheck("database", { timeout: 1000 })]);
-}
-`),
-		at("inservice", "inservice.yaml", "`inservice agent` knows the difference: a check with `scope: shared` warns and keeps the server in service.", `
-agent:
-  app: http://<app>
-  checks:
-    - name: database
-      sql: {driver: postgres, dsn: "${DATABASE_URL}", query: "select 1"}
-      scope: shared
 `),
 	},
 }
@@ -198,10 +150,7 @@ var rateLimited = Cause{
 		at("rails", "config/initializers/rack_attack.rb", "Let Rack::Attack pass the health path.", `
 Rack::Attack.safelist("health") { |request| request.path == "<path>" }
 `),
-		at("laravel", "routes/web.php", "Take the throttle off this route.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Take the throttle off this route.", `
 Route::get('<path>', fn () => response('ok'))->withoutMiddleware('throttle');
 `),
 		at("spring-boot", "RateLimitFilter.java", "Let the filter leave the health path out (OncePerRequestFilter).", `
@@ -225,6 +174,8 @@ def health():
 def health(request: Request):
     return {"status": "ok"}
 `),
+		at("starlette", "main.py", "Answer the health path outside the middleware that counts."+shallow, asgiFirst),
+		at("go", "main.go", "Put the health path outside the handler that counts."+shallow, goFirst),
 		at("express", "app.js", "express-rate-limit: skip the health path.", `
 app.use(rateLimit({ windowMs: 60_000, limit: 100, skip: (req) => req.path === "<path>" }));
 `),

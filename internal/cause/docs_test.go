@@ -98,7 +98,8 @@ Every cause that ` + "`inservice probe`" + ` can name: how it looks, the experim
 mended, in the server that was recognised or at the load balancer. This page is written from the table that the program uses
 (` + "`go test ./internal/cause -update-docs`" + `), and a test holds it to that. The lines are read by the real programs where
 Debian has them: ` + "`nginx -t`, `apache2 -t`, `haproxy -c`, `caddy validate`, `lighttpd -tt`, `varnishd -C`" + `, and the parsers of Python,
-Ruby, PHP, Node.js and the shell.
+Ruby, PHP, Node.js and the shell. What is said of ` + "`dependency_down` and `slow_response`" + ` runs in Flask, FastAPI, Starlette, Rails and
+Express, over a database that answers, refuses and hangs.
 
 Words in angle brackets stand for what the program knows of your case, and puts in: ` + "`<path>`" + ` is the health path, ` + "`<site>`" + ` a public
 name of the site, ` + "`<host>`" + ` the Host that the load balancer sends, ` + "`<app>`" + ` where the app listens behind the front server,
@@ -174,6 +175,7 @@ var places = map[string]string{
 	"nginx main": "outside of every block", "nginx http": "outside of server { }", "nginx server": "inside server { }", "nginx location": "inside location { }",
 	"apache server": "outside of <VirtualHost>", "apache virtual host": "inside <VirtualHost>", "haproxy global": "inside global",
 	"haproxy frontend": "inside the frontend", "haproxy backend": "inside the backend", "haproxy section": "as a section of its own",
+	"php withMiddleware": "inside withMiddleware( )", "php withRouting": "inside withRouting( )",
 	"caddy site": "inside the site's block", "caddy file": "as a block of its own", "caddy global": "at the top",
 }
 

@@ -52,6 +52,7 @@ rm -r /var/lib/tomcat10/webapps/ROOT
 appcmd stop site "Default Web Site"
 `),
 		told("django", "The page for a new project is shown while there are no routes and DEBUG is on: add the site's urls, and switch DEBUG off."),
+		told("laravel", "The page of a new app is the route `/` of routes/web.php: give it the site's own, and check a path that the app alone has."),
 		told("rails", "The page for a new app is shown while there is no root route: add one."),
 		told("haproxy", "An errorfile or a `http-request return status 200` answers here: let the backend answer."),
 	},
@@ -97,11 +98,7 @@ export function GET() {
   return new Response("ok");
 }
 `),
-		at("laravel", "routes/web.php", "Put the health path before Route::fallback and the route of the page.", `
-<?php
-use Illuminate\Support\Facades\DB;
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Put the health path before Route::fallback and the route of the page.", `
 Route::get('<path>', function () {
     DB::select('select 1');
 
@@ -132,6 +129,40 @@ def health():
 @app.get("/{path:path}", include_in_schema=False)
 def page(path: str):
     return FileResponse("dist/index.html")
+`),
+		at("rails", "config/routes.rb", "Routes count in their order: put the health path before the one that catches everything.", `
+Rails.application.routes.draw do
+  get "<path>", to: "rails/health#show"
+  get "*path", to: "pages#show", constraints: ->(request) { !request.path.start_with?("/api/") && request.format.html? }
+end
+`),
+		at("flask", "app.py", "A rule without a variable wins over one with `<path:…>`. Give the health path a rule of its own, and leave the API out of the page.", `
+@app.get("<path>")
+def health():
+    return "ok"
+
+
+@app.get("/", defaults={"name": ""})
+@app.get("/<path:name>")
+def page(name):
+    if name.startswith("api/"):
+        abort(404)
+    return send_from_directory("dist", "index.html")
+`),
+		at("starlette", "main.py", "Routes count in their order: put the health path before the mount that catches everything.", `
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+routes.insert(0, Route("<path>", lambda request: PlainTextResponse("ok")))
+`),
+		at("aspnet", "Program.cs", "MapFallbackToFile takes only what has no route. Give the health path one, and let the API answer 404 itself.", `
+app.MapHealthChecks("<path>");
+app.MapFallback("/api/{**rest}", () => Results.NotFound());
+app.MapFallbackToFile("index.html");
+`),
+		at("go", "main.go", "The pattern \"/\" catches everything; a longer one wins, wherever it stands. \"/{$}\" is the start page alone.", `
+mux.HandleFunc("GET <path>", health)
+mux.HandleFunc("GET /{$}", page)
 `),
 		nginx("server", "Give the health path to the API: an exact location wins over the one with try_files.", `
 location = <path> {
@@ -273,14 +304,31 @@ class HealthController < ActionController::Base
   end
 end
 `),
-		at("laravel", "routes/web.php", "Forbid keeping the answer.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Forbid keeping the answer.", `
 Route::get('<path>', fn () => response('ok')->header('Cache-Control', 'no-store'));
 `),
 		at("express", "app.js", "Forbid keeping the answer.", `
 app.get("<path>", (req, res) => res.set("Cache-Control", "no-store").type("text/plain").send("ok"));
+`),
+		told("aspnet", "MapHealthChecks forbids keeping its answer, unless AllowCachingResponses is on; UseOutputCache and UseResponseCaching must not hold the path by a policy for all."),
+		at("flask", "app.py", "Forbid keeping the answer.", `
+@app.get("<path>")
+def health():
+    return "ok", 200, {"Cache-Control": "no-store"}
+`),
+		at("fastapi", "main.py", "Forbid keeping the answer.", `
+from fastapi.responses import PlainTextResponse
+
+
+@app.get("<path>")
+def health():
+    return PlainTextResponse("ok", headers={"Cache-Control": "no-store"})
+`),
+		at("starlette", "main.py", "Forbid keeping the answer.", `
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+routes += [Route("<path>", lambda request: PlainTextResponse("ok", headers={"Cache-Control": "no-store"}))]
 `),
 		at("nextjs", "app/health_check/route.js", "A GET that reads nothing of the request may be computed once, at build time. Forbid it.", `
 export const dynamic = "force-dynamic";

@@ -17,17 +17,8 @@ Rails.application.configure do
   config.host_authorization = { exclude: ->(request) { request.path == "<path>" } }
 end
 `),
-		at("laravel", "bootstrap/app.php", "Trust the address that the load balancer sends, beside the site's name (Laravel 11; before that the list is in app/Http/Middleware/TrustHosts.php).", `
-<?php
-use Illuminate\Foundation\Application;
-use Illuminate\Foundation\Configuration\Middleware;
-
-return Application::configure(basePath: dirname(__DIR__))
-    ->withRouting(web: __DIR__.'/../routes/web.php')
-    ->withMiddleware(function (Middleware $middleware) {
-        $middleware->trustHosts(at: ['^<sitepat>$', '^<hostpat>$'], subdomains: false);
-    })
-    ->create();
+		laravelMiddleware("Trust the address that the load balancer sends, beside the site's name (Laravel 11; before that the list is in app/Http/Middleware/TrustHosts.php).", `
+$middleware->trustHosts(at: ['^<sitepat>$', '^<hostpat>$'], subdomains: false);
 `),
 		at("symfony", "config/packages/framework.yaml", "Add the address that the load balancer sends to the trusted hosts. They are regular expressions: anchor them.", `
 framework:
@@ -74,6 +65,14 @@ RewriteRule ^ - [F]
 `),
 		haproxy("frontend", "Leave the health path out of the refusal.", `
 http-request deny unless { req.hdr(host),field(1,:) -i <site> } || { path <path> }
+`),
+		lighttpd("Leave the health path out of the refusal.", `
+server.modules += ( "mod_access" )
+$HTTP["url"] != "<path>" {
+    $HTTP["host"] !~ "^<sitepat>(:\d+)?$" {
+        url.access-deny = ( "" )
+    }
+}
 `),
 		varnish("Leave the health path out of the refusal, and give the backend the name that it knows.", `
 sub vcl_recv {
@@ -209,6 +208,9 @@ add_action('muplugins_loaded', function () {
 `),
 		at("laravel", "public/index.php", "Answer the health path before the framework's redirect."+shallow, phpFirst),
 		at("symfony", "public/index.php", "Answer the health path before the framework's redirect."+shallow, phpFirst),
+		at("flask", "app.py", "Answer the health path before your before_request redirects."+shallow, wsgiFirst),
+		at("fastapi", "main.py", "Answer the health path outside the middleware that redirects."+shallow, asgiFirst),
+		at("starlette", "main.py", "Answer the health path outside the middleware that redirects."+shallow, asgiFirst),
 		at("express", "app.js", "Register the health path before the redirect."+shallow, expressFirst),
 		at("nextjs", "next.config.js", "Let the redirect by host leave the health path out.", `
 module.exports = {
@@ -302,17 +304,8 @@ Rails.application.configure do
   config.hosts << "<site>"
 end
 `),
-		at("laravel", "bootstrap/app.php", "Add the site's name to the trusted hosts, and set APP_URL to it.", `
-<?php
-use Illuminate\Foundation\Application;
-use Illuminate\Foundation\Configuration\Middleware;
-
-return Application::configure(basePath: dirname(__DIR__))
-    ->withRouting(web: __DIR__.'/../routes/web.php')
-    ->withMiddleware(function (Middleware $middleware) {
-        $middleware->trustHosts(at: ['^<sitepat>$', '^<hostpat>$'], subdomains: false);
-    })
-    ->create();
+		laravelMiddleware("Add the site's name to the trusted hosts, and set APP_URL to it.", `
+$middleware->trustHosts(at: ['^<sitepat>$', '^<hostpat>$'], subdomains: false);
 `),
 		at("symfony", "config/packages/framework.yaml", "Add the site's name to the trusted hosts.", `
 framework:
@@ -345,6 +338,18 @@ app.add_middleware(TrustedHostMiddleware, allowed_hosts=["<site>", "<host>"])
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["<site>", "<host>"])
+`),
+		at("flask", "app.py", "Add the site's name to the trusted hosts (Flask 3.1).", `
+app.config["TRUSTED_HOSTS"] = ["<site>", "<host>"]
+`),
+		at("spring-boot", "FirewallConfiguration.java", "Add the site's name to the firewall's list.", `
+@Bean
+StrictHttpFirewall httpFirewall() {
+    Set<String> hosts = Set.of("<site>", "<host>");
+    StrictHttpFirewall firewall = new StrictHttpFirewall();
+    firewall.setAllowedHostnames(hosts::contains);
+    return firewall;
+}
 `),
 		nginx("http", "Give the site's server its name.", `
 server {

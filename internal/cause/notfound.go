@@ -29,14 +29,9 @@ Rails.application.routes.draw do
   get "<path>", to: "rails/health#show", as: :rails_health_check
 end
 `),
-		at("laravel", "bootstrap/app.php", "Name the health path (Laravel 11; before that, add a route).", `
-<?php
-use Illuminate\Foundation\Application;
-
-return Application::configure(basePath: dirname(__DIR__))
-    ->withRouting(web: __DIR__.'/../routes/web.php', health: '<path>')
-    ->create();
-`),
+		inside("withRouting", at("laravel", "bootstrap/app.php", "Name the health path among the arguments of withRouting (Laravel 11; before that, add a route). It tells that the app has booted; a listener of the event DiagnosingHealth that throws turns it red.", `
+health: '<path>',
+`)),
 		at("symfony", "src/Controller/HealthController.php", "Add the route.", `
 <?php
 namespace App\Controller;

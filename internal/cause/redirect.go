@@ -186,6 +186,7 @@ var trust = map[string]string{
 	"wordpress":   " If visitors loop too, set `$_SERVER['HTTPS'] = 'on'` in wp-config.php where the trusted proxy's HTTP_X_FORWARDED_PROTO is https.",
 	"spring-boot": " If visitors loop too: `server.forward-headers-strategy=native`.",
 	"aspnet":      " If visitors loop too, call UseForwardedHeaders before it, with KnownNetworks set to `<subnet>`.",
+	"flask":       " If visitors loop too, and all of them come through one proxy: `app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1)` of werkzeug.middleware.proxy_fix.",
 	"fastapi":     " If visitors loop too, tell uvicorn whom to believe: `--forwarded-allow-ips <subnet>` (networks since 0.31; addresses before). It is 127.0.0.1 by default, so that a test on the machine itself passes.",
 	"starlette":   " If visitors loop too, tell uvicorn whom to believe: `--forwarded-allow-ips <subnet>` (networks since 0.31; addresses before). It is 127.0.0.1 by default, so that a test on the machine itself passes.",
 	"express":     " If visitors loop too: `app.set(\"trust proxy\", \"<subnet>\")`.",
@@ -215,138 +216,6 @@ var httpsRedirectIgnored = Cause{
 	}(),
 }
 
-var trailingSlash = Cause{
-	ID: "trailing_slash", Kind: Red,
-	Title:    "The path is right but for a slash at its end",
-	Meaning:  "The app has this path with a slash at the end, or without it, and the load balancer asks for the other one.",
-	Looks:    "A redirect to the same path with (or without) the slash, or 404.",
-	Decides:  "The request for `<toggled>` passes.",
-	Fix:      "Correct the path at the load balancer, or let the app serve both.",
-	Balancer: "Set the path of the check to `<toggled>`. This is the better end: nothing else depends on it.",
-	Knobs:    []Knob{Path},
-	Fixes: []Fix{
-		at("django", "mysite/urls.py", "Serve the path with and without the slash: APPEND_SLASH redirects only what has no route. Instead of health, name the view that the path has now.", `
-from django.urls import re_path
-from mysite.views import health
-
-urlpatterns += [re_path(r"^<barepat>/?$", health)]
-`),
-		at("flask", "app.py", "Serve the path with and without the slash.", `
-@app.get("<path>", strict_slashes=False)
-def health():
-    return "ok"
-`),
-		at("fastapi", "main.py", "Declare both paths. FastAPI redirects from one to the other with 307, which a load balancer does not follow.", `
-@app.get("<path>")
-@app.get("<toggled>", include_in_schema=False)
-def health():
-    return {"status": "ok"}
-`),
-		at("starlette", "main.py", "Declare both paths.", `
-from starlette.routing import Route
-
-routes += [Route("<path>", health), Route("<toggled>", health)]
-`),
-		at("fastify", "server.js", "Let the router ignore the slash (Fastify 5; before that ignoreTrailingSlash stands at the top).", `
-const fastify = require("fastify")({ routerOptions: { ignoreTrailingSlash: true } });
-`),
-		at("nextjs", "next.config.js", "trailingSlash decides for the whole site: without it, paths have no slash at the end, and `<path>/` redirects.", `
-module.exports = { trailingSlash: false };
-`),
-		at("spring-boot", "HealthController.java", "Since Spring 6 a slash at the end is another path. Map both.", `
-@GetMapping({"<path>", "<toggled>"})
-String health() {
-    return "ok";
-}
-`),
-		at("go", "main.go", "A pattern that ends in a slash is a subtree, and ServeMux redirects to it. Register both.", `
-mux.HandleFunc("<path>", health)
-mux.HandleFunc("<toggled>", health)
-`),
-		at("laravel", "public/.htaccess", "Laravel's .htaccess redirects what ends in a slash: ask without it.", ""),
-		at("symfony", "src/Controller/HealthController.php", "Name both paths.", `
-<?php
-namespace App\Controller;
-
-use Symfony\Component\HttpFoundation\Response;
-use Symfony\Component\Routing\Attribute\Route;
-
-final class HealthController
-{
-    #[Route('<path>', methods: ['GET', 'HEAD'])]
-    #[Route('<toggled>', methods: ['GET', 'HEAD'])]
-    public function __invoke(): Response
-    {
-        return new Response('ok');
-    }
-}
-`),
-		told("rails", "Rails serves both; the redirect comes from the web server in front or a middleware."),
-		told("tomcat", "`/app` is redirected to `/app/`: the name of a web application needs the slash. Ask for a path inside it."),
-		nginx("server", "A location that ends in a slash and proxies redirects what lacks the slash. Name the health path exactly.", nginxToApp),
-		apache("server", "A directory is redirected to its name with a slash (mod_dir). Ask with the slash, or switch that off for this one directory.", `
-<Location "<path>">
-    DirectorySlash Off
-</Location>
-`),
-		caddy("site", "Answer both.", `
-@health path <path> <toggled>
-handle @health {
-	reverse_proxy <app>
-}
-`),
-		lighttpd("A directory is redirected to its name with a slash: ask with the slash, or for a file in it.", ""),
-	},
-}
-
-var pathRedirect = Cause{
-	ID: "path_redirect", Kind: Red,
-	Title:    "The path leads elsewhere on the same site",
-	Meaning:  "The site redirects this path to another of its own: to a language, to the app's root, to a start page.",
-	Looks:    "301, 302, 307 or 308 to another path of the same host.",
-	Decides:  "The path that the Location names passes by itself.",
-	Fix:      "Ask for the path that the redirect leads to, or better: for a path that is there for the check.",
-	Balancer: "Set the path of the check to where the redirect leads, or to the app's health path.",
-	Knobs:    []Knob{Path},
-	Fixes: []Fix{
-		at("django", "mysite/urls.py", "Put the health path outside i18n_patterns, and before views that redirect. Instead of health, name the view that answers it now.", `
-from django.urls import path
-from mysite.views import health
-
-urlpatterns = [path("<bare>", health), *urlpatterns]
-`),
-		at("rails", "config/routes.rb", "Put the health path outside the scope of languages.", `
-Rails.application.routes.draw do
-  get "<path>", to: "rails/health#show"
-end
-`),
-		at("laravel", "routes/web.php", "Put the health path outside the group with the prefix.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
-Route::get('<path>', fn () => response('ok'));
-`),
-		at("nextjs", "next.config.js", "With basePath every path begins with it, and with i18n / is redirected to a language. Ask for `<other>` under it.", ""),
-		at("spring-boot", "application.properties", "With a context path every path begins with it. Actuator on a port of its own has none.", `
-management.server.port=8081
-`),
-		at("express", "app.js", "Register the health path before the redirect.", expressFirst),
-		told("tomcat", "The root of the server redirects to an application. Ask for a path inside it: `/app<path>`."),
-		nginx("server", "Name the health path exactly: an exact location wins over every redirect by prefix or pattern.", nginxToApp),
-		apache("virtual host", "Leave the health path out of the redirect.", `
-RedirectMatch temp "^/(?!<barepat>$)$" "/start/"
-`),
-		caddy("site", "Handle the health path before the redirect: a handle block excludes the others.", `
-handle <path> {
-	reverse_proxy <app>
-}
-`),
-		haproxy("frontend", "Leave the health path out of the redirect.", `
-http-request redirect location /start/ if { path / } !{ path <path> }
-`),
-	},
-}
-
 var loginRedirect = Cause{
 	ID: "login_redirect", Kind: Red,
 	Title:    "The check is sent to a login page",
@@ -365,10 +234,7 @@ class HealthController < ApplicationController
   def show = render(plain: "ok")
 end
 `),
-		at("laravel", "routes/web.php", "Take the login off this route.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Take the login off this route.", `
 Route::get('<path>', fn () => response('ok'))->withoutMiddleware(['auth', 'web']);
 `),
 		at("symfony", "config/packages/security.yaml", "Open the health path above the rule that asks for a login. The first that fits counts.", `
@@ -396,6 +262,9 @@ def require_login():
     if request.path != "<path>" and not current_user.is_authenticated:
         return redirect(url_for("login"))
 `),
+		at("fastapi", "main.py", "Answer the health path outside the middleware that asks for a login. Where a dependency of the app or of a router asks, an own router without it is enough."+shallow, asgiFirst),
+		at("starlette", "main.py", "Answer the health path outside the middleware that asks for a login."+shallow, asgiFirst),
+		at("go", "main.go", "Put the health path outside the handler that asks for a login."+shallow, goFirst),
 		at("nextjs", "middleware.js", "Let the middleware that asks for a login leave the health path out.", `
 export const config = {
   matcher: ["/((?!<bare>$).*)"],
@@ -416,6 +285,14 @@ add_action('muplugins_loaded', function () {
         exit;
     }
 });
+`),
+		at("tomcat", "WEB-INF/web.xml", "A constraint without auth-constraint opens the path; the more exact pattern counts.", `
+<security-constraint>
+  <web-resource-collection>
+    <web-resource-name>health</web-resource-name>
+    <url-pattern><path></url-pattern>
+  </web-resource-collection>
+</security-constraint>
 `),
 		nginx("server", "Take the sub-request for the login off the health path.", `
 location = <path> {
@@ -444,34 +321,5 @@ http:
       service: app
 `),
 		agentBeside("Run `inservice agent` beside the site and check its port: no login stands before it, and strangers get a bare word."),
-	},
-}
-
-var redirectLoop = Cause{
-	ID: "redirect_loop", Kind: Red,
-	Title:   "The path redirects to itself",
-	Meaning: "The answer is a redirect to the very address that was asked. Visitors get \"too many redirects\".",
-	Looks:   "301, 302, 307 or 308 whose Location is the request's own address.",
-	Decides: "The Location, put together with the request, is the request.",
-	Fix:     "Remove the redirect, or make its condition true for the request that it sends people to. Most often the app redirects to https or to a name and does not see that the request already came so.",
-	Fixes: []Fix{
-		at("wordpress", "wp-config.php", "WordPress does not see that the visitor came by https. Tell it, from the proxy that you trust.", `
-<?php
-if (($_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '') === 'https') {
-    $_SERVER['HTTPS'] = 'on';
-}
-`),
-		at("django", "settings.py", "Django does not see that the visitor came by https. Only where the proxy in front removes what strangers write into that field:", `
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-`),
-		at("rails", "config/environments/production.rb", "Rails does not see that the visitor came by https. Where TLS always ends before the app (Rails 7.1):", `
-Rails.application.configure do
-  config.assume_ssl = true
-end
-`),
-		at("express", "app.js", "Express does not see that the visitor came by https.", `
-app.set("trust proxy", "<subnet>");
-`),
-		nginx("server", "A redirect with the same target as the request, often `return 301 $scheme://…`. Let its condition name the case that it is for, and let it stand in `location /`: a `return` at the top of the server runs before any location is chosen.", nginxToApp),
 	},
 }

@@ -24,10 +24,7 @@ Rails.application.routes.draw do
   match "<path>", to: "rails/health#show", via: %i[get options]
 end
 `),
-		at("laravel", "routes/web.php", "Let the route take the method. GET covers HEAD.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Let the route take the method. GET covers HEAD.", `
 Route::match(['get', 'options'], '<path>', fn () => response('ok'));
 `),
 		at("symfony", "src/Controller/HealthController.php", "Let the route take the method.", `
@@ -182,6 +179,11 @@ def visitor(request):
     forwarded = request.headers.get("x-forwarded-for", "")
     return forwarded.split(",")[-1].strip() or request.client.host
 `),
+		at("starlette", "main.py", "Fall back on the connection's address.", `
+def visitor(request):
+    forwarded = request.headers.get("x-forwarded-for", "")
+    return forwarded.split(",")[-1].strip() or request.client.host
+`),
 		at("rails", "app/controllers/application_controller.rb", "request.remote_ip does without the field.", `
 class ApplicationController < ActionController::Base
   def visitor = request.remote_ip
@@ -195,7 +197,6 @@ app.use((req, res, next) => {
 });
 `),
 		at("php", "public/index.php", "Fall back on the connection's address.", `
-<?php
 $forwarded = explode(',', $_SERVER['HTTP_X_FORWARDED_FOR'] ?? '');
 $visitor = trim(end($forwarded)) ?: $_SERVER['REMOTE_ADDR'];
 `),
@@ -219,6 +220,10 @@ if forwarded := r.Header.Values("X-Forwarded-For"); len(forwarded) > 0 {
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_set_header X-Forwarded-Proto $scheme;
 `),
+		apache("virtual host", "Let Apache write the scheme before it hands the request on; mod_proxy writes X-Forwarded-For by itself.", `
+RequestHeader setifempty X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"
+`),
+		told("caddy", "Caddy's reverse_proxy writes X-Forwarded-For, -Proto and -Host by itself: look for a `header_up -X-Forwarded-…` that takes them away."),
 		haproxy("backend", "Let HAProxy write the fields before it hands the request on: then the app always has them.", `
 option forwardfor if-none
 http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
@@ -263,15 +268,18 @@ health() {
 def health():
     return {"status": "ok"}
 `),
+		at("starlette", "main.py", "Answer 200: `Response(status_code=204)` does not.", `
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+routes += [Route("<path>", lambda request: PlainTextResponse("ok"))]
+`),
 		at("flask", "app.py", "Answer 200: an empty body with 204 does not.", `
 @app.get("<path>")
 def health():
     return "ok", 200
 `),
-		at("laravel", "routes/web.php", "Answer 200: `response()->noContent()` is 204.", `
-<?php
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Answer 200: `response()->noContent()` is 204.", `
 Route::get('<path>', fn () => response('ok', 200));
 `),
 		at("spring-boot", "HealthController.java", "Answer 200.", `

@@ -22,6 +22,12 @@ func at(software, file, text, lines string) Fix {
 	return f
 }
 
+// inside says where in its file the lines of f belong.
+func inside(place string, f Fix) Fix {
+	f.Place = place
+	return f
+}
+
 // told makes a fix that has nothing to paste.
 func told(software, text string) Fix { return Fix{Software: software, Text: text} }
 
@@ -168,16 +174,6 @@ root := http.NewServeMux()
 root.HandleFunc("<path>", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
 root.Handle("/", site) // site is the handler with all its rules around it
 http.ListenAndServe(":<port>", root)
-`
-
-const phpFirst = `
-<?php
-// In place of the first line of public/index.php, before the framework is loaded.
-if (parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH) === '<path>') {
-    header('Content-Type: text/plain');
-    echo 'ok';
-    exit;
-}
 `
 
 const aspnetFirst = `

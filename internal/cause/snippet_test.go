@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -320,12 +321,31 @@ func TestRuby(t *testing.T) {
 
 func TestPHP(t *testing.T) {
 	program := realserver.Program(t, "php", "php-cli")
+	frames := map[string]string{
+		"":               "LINES\n",
+		"withRouting":    "return Application::configure()->withRouting(\nLINES\n)->create();\n",
+		"withMiddleware": "return Application::configure()->withMiddleware(function (Middleware $middleware) {\nLINES\n})->create();\n",
+	}
 	each(t, "php", func(t *testing.T, s snippet) {
-		if !strings.HasPrefix(s.lines, "<?php\n") {
-			t.Error("no <?php before it: PHP would print the lines")
+		text := within(t, s, frames)
+		switch s.fix.File {
+		case "routes/web.php", "bootstrap/app.php", "public/index.php", "wp-config.php":
+			if regexp.MustCompile(`(?m)^(<\?php|use |namespace |declare)`).MatchString(s.lines) {
+				t.Error("the file is there already, and PHP ends at what must stand at its top only once")
+			}
+			for _, used := range regexp.MustCompile(`\b(Route|DB|Cache)::`).FindAllStringSubmatch(s.lines, -1) {
+				if use := "`use Illuminate\\Support\\Facades\\" + used[1] + ";`"; !strings.Contains(s.fix.Text, use) {
+					t.Errorf("nobody is told to add %s", use)
+				}
+			}
+			text = "<?php\n" + text
+		default:
+			if !strings.HasPrefix(s.lines, "<?php\n") {
+				t.Error("no <?php before it: PHP would print the lines")
+			}
 		}
 		p := place{t.TempDir()}
-		p.run(t, program, "-l", p.write(t, "lines.php", s.lines+"\n"))
+		p.run(t, program, "-l", p.write(t, "lines.php", text))
 	})
 }
 

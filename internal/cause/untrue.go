@@ -35,11 +35,7 @@ class HealthController < ActionController::Base
   end
 end
 `),
-		at("laravel", "routes/web.php", "Say it with the status.", `
-<?php
-use Illuminate\Support\Facades\DB;
-use Illuminate\Support\Facades\Route;
-
+		laravelRoute("Say it with the status.", `
 Route::get('<path>', function () {
     try {
         DB::select('select 1');
@@ -106,6 +102,21 @@ def health():
     except Exception:
         return JSONResponse({"status": "fail"}, status_code=503)
     return {"status": "ok"}
+`),
+		at("starlette", "main.py", "Say it with the status.", `
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+
+async def health(request):
+    try:
+        await database.fetch_one("SELECT 1")
+    except Exception:
+        return JSONResponse({"status": "fail"}, 503)
+    return JSONResponse({"status": "ok"})
+
+
+routes += [Route("<path>", health)]
 `),
 		at("flask", "app.py", "Say it with the status.", `
 @app.get("<path>")

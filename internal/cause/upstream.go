@@ -194,6 +194,9 @@ timeout = 30
 		at("fastapi", "shell", "More workers, and nothing in `async def` that blocks: plain `def` runs in a pool of 40 threads.", `
 uvicorn main:app --workers 4
 `),
+		at("starlette", "shell", "More workers, and nothing in `async def` that blocks: plain `def` runs in a pool of 40 threads.", `
+uvicorn main:app --workers 4
+`),
 		at("rails", "config/puma.rb", "More threads, and as many connections to the database (pool in database.yml).", `
 workers ENV.fetch("WEB_CONCURRENCY", 2).to_i
 threads 5, 5
@@ -269,55 +272,6 @@ events {
 	},
 }
 
-var slowResponse = Cause{
-	ID: "slow_response", Kind: Red,
-	Title:    "The right answer comes too late",
-	Meaning:  "The health path answers, later than the load balancer waits.",
-	Looks:    "No answer within the time-out; 200 when one waits longer. Other paths answer at once.",
-	Decides:  "The same request passes with a longer time-out.",
-	Fix:      "Make the health path cheap: check in the background and answer from what is known, and bound every check in it by a time.",
-	Balancer: "Raise the time-out of the check above what it takes, and the interval above the time-out. It delays the moment when a dead server is noticed.",
-	Knobs:    []Knob{Timeout, Interval},
-	Fixes: []Fix{
-		at("spring-boot", "application.properties", "Let Actuator keep the result for a while, and take the slow indicators out of the group that the load balancer asks for.", `
-management.endpoint.health.cache.time-to-live=10s
-management.endpoint.health.group.readiness.include=readinessState,db
-`),
-		at("aspnet", "Program.cs", "Bound each check by a time.", `
-builder.Services.AddHealthChecks()
-    .AddCheck<DatabaseCheck>("database", timeout: TimeSpan.FromSeconds(2));
-`),
-		at("django", "settings.py", "Bound the database (here PostgreSQL's driver): a health view that queries it then fails in time instead of hanging.", `
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    connect_timeout=2,
-    options="-c statement_timeout=2000",
-)
-`),
-		at("nestjs", "health.controller.ts", "Bound each check by a time.", `
-@Get("<bare>")
-@HealthCheck()
-check() {
-  return this.health.check([() => this.db.pingCheck("database", { timeout: 1000 })]);
-}
-`),
-		at("express", "app.js", "Check in the background, and answer from what is known.", `
-let healthy = false;
-const check = async () => {
-  try {
-    await db.query("SELECT 1");
-    healthy = true;
-  } catch {
-    healthy = false;
-  }
-};
-setInterval(check, 5000);
-app.get("<path>", (req, res) => res.status(healthy ? 200 : 503).send(healthy ? "ok" : "fail"));
-`),
-		told("wordpress", "The start page of a site without a cache may take seconds. Ask for a small page, or a must-use plugin that asks the database alone."),
-		agentBeside("Run `inservice agent` beside the app: its checks run in the background, each with a time-out, and the answer comes at once."),
-	},
-}
-
 var coldStart = Cause{
 	ID: "cold_start", Kind: Flap,
 	Title:    "It fails only at first",
@@ -341,6 +295,9 @@ need-app = true
 `),
 		at("rails", "config/puma.rb", "Load the app before the workers are forked; eager_load must be on, as it is in production.", `
 preload_app!
+`),
+		at("laravel", "shell", "Let the deployment put configuration, routes and views into files that PHP only has to load, and keep opcache on.", `
+php artisan optimize
 `),
 		at("puma", "config/puma.rb", "Load the app before the workers are forked.", `
 preload_app!

@@ -50,6 +50,7 @@ func TestWorks(t *testing.T) {
 		{"https_redirect", "lighttpd", "LINES", 301},
 		{"canonical_host_redirect", "lighttpd", "LINES", 301},
 		{"auth_required", "lighttpd", "LINES", 401},
+		{"host_not_allowed", "lighttpd", "LINES", 403},
 	} {
 		t.Run(fmt.Sprintf("%s/%s", c.id, c.software), func(t *testing.T) {
 			row, _ := Lookup(c.id)
