@@ -46,9 +46,10 @@ port. On every ADDR it takes HTTP/1, HTTP/2 (also by prior knowledge), gRPC,
 TLS (with a throw-away certificate for the name that was asked for), a PROXY
 protocol header in front, connections on which nothing is said, and garbage.
 
-Everybody is answered 200 "ok", so that a balancer goes green while you watch (and
-may send visitors: --status 503 keeps them away), or what you say. A sequence is
-counted for each sender by itself:
+Point the health check's port here, not the traffic's. Everybody is answered 200
+"ok", so that a balancer goes green while you watch (and may send visitors to the
+app: --status 503 keeps them away), or what you say. A sequence is counted for each
+sender by itself:
 
   --answer 200x5,500x2    five times 200, twice 500, and again
   --answer 500x3,200      three times 500, then 200 for good
@@ -58,7 +59,8 @@ A gRPC health question is answered SERVING for a status below 400, NOT_SERVING
 for others; any other method is UNIMPLEMENTED, which passes at an Application
 Load Balancer. With --hang you see how long the balancer waits: its time-out.
 
-On a terminal there is one line for each sender; Enter shows its last request.
+On a terminal there is one line for each sender; Enter shows its last request, and
+q or Ctrl-C ends it. "?" stands before a sender that can't be told apart from others.
 What is shown and written to files holds all that was sent, secrets included.`,
 		Example: `  inservice listen
   inservice listen 8080 127.0.0.1:8443 --status 503

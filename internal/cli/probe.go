@@ -57,17 +57,19 @@ func (p *program) probeCommand() *cobra.Command {
 load balancer would make of the answer. When it fails, experiments that each
 change one thing find the cause; when it passes, they find out whether the green
 is true. It asks politely: a few dozen requests at most, GET, HEAD and OPTIONS
-only (another --method is asked with once, without experiments), and never follows
-a redirect to another server for an experiment.
+only (another --method is asked with once, without experiments). No experiment asks
+another machine, whatever a redirect says. Run on the server itself, it may also ask
+the other ports that are open there, to find an app that listens on the wrong one.
 
 Ask the address and port that the load balancer asks, from any machine that reaches
 them; 127.0.0.1 may answer otherwise. Name the site with --site, as visitors type it:
-what changes when it is asked for tells a lot. The path is the URL's. What is not
-said is as that load balancer does it by default: say with flags, or let --from read,
-what is configured otherwise.
+without it, an app that refuses the Host can only be suspected. The path is the URL's.
+Everything else is as that load balancer does it by default: what you have configured
+otherwise, say with flags, or let --from read it from the file.
 
 Exit status: 0 it passes, 1 it does not, 2 the command line is wrong, 3 with
---strict it passes and is not true. With --as all: 0 whatever they say.`,
+--strict it passes and should not be believed ("but is it true?"; not with --quick,
+which does not look). With --as all: 0 whatever they say.`,
 		Example: `  inservice probe http://10.0.0.5/health_check --site www.example.com
   inservice probe 10.0.0.5:8080/healthz --as haproxy
   inservice probe https://10.0.0.5/ --as all

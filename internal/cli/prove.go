@@ -41,7 +41,8 @@ func (p *program) proveCommand() *cobra.Command {
 forwarder between them and each thing that they connect to. Then it breaks one
 after another: refuses, resets, hangs, slows down. The answer must turn red, or tell
 that it is degraded where the file says so, within the bound that intervals, timeouts
-and thresholds give, and be green again after. A check that cannot fail is a defect.
+and thresholds give, and be green again after. A check that cannot fail, or fails
+too late, is a defect.
 
 With --health it proves the health view of any other app. A forwarder listens on the
 left of --between and forwards to the right: start this first, then the app, with the
@@ -64,12 +65,12 @@ defect or something could not be proven, 2 for a mistake in the call.`,
 	f := c.Flags()
 	f.StringVarP(&o.file, "config", "c", "", "configuration `FILE` of the agent whose checks are proven")
 	f.StringVar(&o.health, "health", "", "health view to prove in place of the agent's, a `URL`")
-	f.StringArrayVar(&o.between, "between", nil, "forward `LISTEN=TARGET`, two addresses such as 127.0.0.1:6432=db.internal:5432 or unix:/path; ,degraded at the end says that the app stays in service without it and says so; may be repeated")
-	f.StringSliceVar(&o.only, "only", nil, "prove this check (or TARGET of --between) only, a `NAME`; several with commas")
+	f.StringArrayVar(&o.between, "between", nil, "forward `LISTEN=TARGET`, two addresses such as 127.0.0.1:6432=db.internal:5432 or unix:/path; with ,degraded at the end the app must stay in service without it, and say that it is degraded; may be repeated")
+	f.StringSliceVar(&o.only, "only", nil, "prove only what this check (or TARGET of --between) asks, a `NAME`; other checks of the same address are broken with it and must see it too; several with commas")
 	f.StringSliceVar(&o.faults, "fault", nil, "try this `FAULT` only: refuse, reset, hang or slow; several with commas")
 	f.DurationVar(&o.interval, "interval", 0, "`DURATION` from one run of a check to the next, for a quicker proof; with --health, from one probe to the next (default as configured; 500ms with --health)")
 	f.DurationVar(&o.bound, "bound", prove.DefaultBound, "with --health: the `DURATION` in which the answer must turn, and turn back")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "with --health: how long to wait for an answer, a `DURATION`")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "with --health: `DURATION` to wait for an answer")
 	f.DurationVar(&o.delay, "delay", 0, "with --health: the `DURATION` by which slow is slow, in each direction (default a quarter more than --timeout)")
 	f.StringVar(&o.matcher, "matcher", "200", "with --health: status `CODES` that are green, such as 200-299")
 	f.StringVar(&o.host, "host", "", "with --health: the Host header, a `NAME`")
