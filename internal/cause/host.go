@@ -96,7 +96,7 @@ var vhostMismatch = Cause{
 	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`. AWS's can't.",
 	Knobs:    []Knob{Host},
 	Fixes: []Fix{
-		nginx("http", "Give the default server the health path, and pass the site's name on. Whatever else it does with strangers (`return 444`) stays. If there is a default server already, put the location into that one.", `
+		nginx("http", "Give the default server the health path, and pass the site's name on. What it does with others stays, in `location /`. If there is a default server already, put the location into that one, and a `return`, `rewrite` or `if` at its top into its `location /`: at the top it comes before every location.", `
 server {
     listen <port> default_server;
     location = <path> {

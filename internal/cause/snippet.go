@@ -108,7 +108,7 @@ class HealthFirst:
         return self.get_response(request)
 
 
-# settings.py, before everything else (mysite is the name of your project):
+# settings.py, below MIDDLEWARE = [...] (mysite is the name of your project):
 # MIDDLEWARE = ["mysite.health.HealthFirst", *MIDDLEWARE]
 `
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -134,6 +135,9 @@ func (p *program) report(err error) int {
 	}
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status) // what there is to say stands on stdout
+	}
+	if pipe, ok := errors.AsType[*fs.PathError](err); ok && pipe.Path == os.Stdout.Name() && errors.Is(err, syscall.EPIPE) {
+		return exitFailed // whoever reads has enough, as head(1) does
 	}
 	status, hint := exitFailed, ""
 	if e, ok := errors.AsType[*hintError](err); ok {

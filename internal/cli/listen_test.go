@@ -196,6 +196,19 @@ func TestListenRows(t *testing.T) {
 	}
 }
 
+func TestWho(t *testing.T) {
+	for want, guess := range map[string]fingerprint.Guess{
+		"alb (likely)":           {Name: "alb", Confidence: fingerprint.Likely},
+		"perhaps docker (claim)": {Among: []string{"docker"}, Confidence: fingerprint.Claim},
+		"one of several (claim)": {Among: []string{"docker", "gatus"}, Confidence: fingerprint.Claim},
+		"not recognised":         {},
+	} {
+		if got := who(guess); got != want {
+			t.Errorf("%+v is told as %q, want %q", guess, got, want)
+		}
+	}
+}
+
 // TestListenScreenTellsOfMore: what does not fit on the page is told of.
 func TestListenScreenTellsOfMore(t *testing.T) {
 	all, p := manySenders(30), page{width: 100, height: 12}

@@ -46,6 +46,8 @@ func who(g fingerprint.Guess) string {
 	switch {
 	case g.Name != "":
 		return g.Name + " (" + g.Confidence.String() + ")"
+	case len(g.Among) == 1:
+		return "perhaps " + g.Among[0] + " (" + g.Confidence.String() + ")"
 	case len(g.Among) > 0:
 		return "one of several (" + g.Confidence.String() + ")"
 	}

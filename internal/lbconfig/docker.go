@@ -153,6 +153,9 @@ func parseDockerfile(file string, data []byte) ([]Check, error) {
 			continue // inherited by the last, and told there
 		}
 		if c, ok := p.healthcheck(*s.check, s); ok {
+			if len(stages) == 1 && s.name == "0" {
+				c.Name = "HEALTHCHECK" // what has no name is called so
+			}
 			if !last {
 				c.note("stage %s is not the last: its check only counts for an image built with --target %s", s.name, s.name)
 			}

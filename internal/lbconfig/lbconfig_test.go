@@ -457,3 +457,20 @@ func FuzzJSON(f *testing.F) {
 	fuzz(f, "plan.json", "x.json", `{"version":4,"resources":[{"type":"aws_elb","name":"a","instances":[{"attributes":{"instances":["1.2.3.4"],"health_check":[{"target":"TCP:1"}]}}]}]}`,
 		`{"version":4,"resources":[{"type":"aws_route53_health_check","instances":[{"attributes":{"type":"HTTP","fqdn":"a b","port":1}}]}]}`)
 }
+
+// TestDockerfileNames: a stage goes by its name or number, the one of a file that
+// has no other by what people know it by.
+func TestDockerfileNames(t *testing.T) {
+	const check = "HEALTHCHECK CMD curl -f http://localhost/\n"
+	for file, want := range map[string]string{
+		"FROM a\n" + check:              "HEALTHCHECK",
+		"FROM a AS web\n" + check:       "web",
+		"FROM a\nFROM b\n" + check:      "1",
+		"FROM a\nFROM b AS c\n" + check: "c",
+	} {
+		checks, err := Parse("Dockerfile", []byte(file))
+		if err != nil || len(checks) != 1 || checks[0].Name != want {
+			t.Errorf("%q: %+v, %v; want one of the name %s", file, checks, err, want)
+		}
+	}
+}
