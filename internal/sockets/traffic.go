@@ -26,6 +26,11 @@ type Traffic struct {
 type Conn struct {
 	Peer       netip.AddrPort // its other end
 	Unanswered time.Duration  // how long a request has waited without a byte of an answer; 0 if none does
+
+	// Answered: an answer to something earlier has come over it. What waits on such
+	// a connection may be a request like any other, and may be half of a
+	// conversation, as a WebSocket is, that owes nobody an answer.
+	Answered bool
 }
 
 // Watch asks the kernel what goes through a port of this machine at an address, an
@@ -46,6 +51,17 @@ func (t Traffic) Longest() time.Duration {
 		return 0
 	}
 	return t.Clients[0].Unanswered
+}
+
+// LongestFirst is Longest of the clients that have had no byte of an answer yet:
+// they wait for the first.
+func (t Traffic) LongestFirst() time.Duration {
+	for _, c := range t.Clients {
+		if !c.Answered {
+			return c.Unanswered
+		}
+	}
+	return 0
 }
 
 // sortByWait puts first what waits longest.

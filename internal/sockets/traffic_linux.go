@@ -14,7 +14,7 @@ func watch(port uint16, addr netip.Addr, limit time.Duration) (Traffic, error) {
 	err := dump(clients, time.Now().Add(limit), func(b []byte) error {
 		c, ok, err := parseOpen(b)
 		if ok && c.local.Port() == port && (!addr.IsValid() || c.local.Addr() == addr) {
-			t.Clients = append(t.Clients, Conn{Peer: c.peer, Unanswered: c.owes()})
+			t.Clients = append(t.Clients, Conn{Peer: c.peer, Unanswered: c.owes(), Answered: c.delivered > 0})
 		}
 		return err
 	})
@@ -47,7 +47,7 @@ func upstreams(port uint16, deadline time.Time) (conns []Conn, seen bool) {
 		// What comes in at a listener's port was made by others, and a program that
 		// asks itself is no upstream.
 		if ok && c.inode != 0 && !taken[c.local.Port()] && c.peer.Port() != port {
-			made[c.inode] = Conn{Peer: c.peer, Unanswered: c.waits()}
+			made[c.inode] = Conn{Peer: c.peer, Unanswered: c.waits(), Answered: c.arrived > 0}
 		}
 		return err
 	})

@@ -50,6 +50,15 @@ func TestWatch(t *testing.T) {
 	if got.Clients[1].Unanswered != 0 || got.Longest() != got.Clients[0].Unanswered {
 		t.Errorf("got %+v, want one without an answer", got)
 	}
+	answered := 0
+	for _, c := range got.Clients {
+		if c.Answered {
+			answered++
+		}
+	}
+	if answered != 1 || got.Clients[0].Answered || got.LongestFirst() != got.Longest() {
+		t.Errorf("got %+v, want one that was answered, and that is not the first", got)
+	}
 	if len(got.Upstreams) != 0 {
 		t.Errorf("connections to the port itself are upstreams: %+v", got.Upstreams)
 	}

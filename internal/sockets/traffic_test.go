@@ -86,6 +86,21 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
+// TestLongestFirst: who was answered before, and says more, waits for no first answer.
+func TestLongestFirst(t *testing.T) {
+	socket, asker := Conn{Unanswered: time.Minute, Answered: true}, Conn{Unanswered: time.Second}
+	for _, c := range []struct {
+		clients []Conn
+		want    time.Duration
+	}{
+		{nil, 0}, {[]Conn{socket}, 0}, {[]Conn{asker}, time.Second}, {[]Conn{socket, asker}, time.Second}, {[]Conn{socket, {}}, 0},
+	} {
+		if got := (Traffic{Clients: c.clients}).LongestFirst(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.clients, got, c.want)
+		}
+	}
+}
+
 func FuzzParseOpen(f *testing.F) {
 	f.Add(connection(700, 300, 5, 80))
 	f.Fuzz(func(t *testing.T, b []byte) {
