@@ -7,7 +7,8 @@ var authRequired = Cause{
 	Looks:    "401, mostly with WWW-Authenticate, sometimes 403 with a word about a token or key.",
 	Decides:  "The 401 itself: no change of Host, path with a slash or scheme removes it. A path without protection answers.",
 	Fix:      "Open the health path alone, and let it tell strangers no more than ok or fail. Leave the protection on for the rest.",
-	Balancer: "Some checkers can send a field: kubelet's httpHeaders, Envoy's request_headers_to_add, HAProxy's `http-check send hdr Authorization …`, Cloudflare's and Consul's headers. The credentials then stand in the load balancer's configuration. AWS's can't; its matcher could accept 401, and then the check would say nothing of the app.",
+	Balancer: "Where the load balancer can send a field with its check, it can send the credentials, which then stand in its configuration.",
+	Never:    "Do not accept 401 as success: the check would say nothing of the app.",
 	Knobs:    []Knob{Header, Path},
 	Fixes: []Fix{
 		at("django", "mysite/health.py", "Answer the health path before anything asks for credentials. Where Django REST framework asks, `@authentication_classes([])` and `@permission_classes([AllowAny])` on the view are enough."+shallow, djangoFirst),
@@ -158,7 +159,8 @@ var forbiddenSource = Cause{
 	Looks:    "403 for every path, from this address only; a person elsewhere sees the site.",
 	Decides:  "The same request from another source address passes. A field such as X-Forwarded-For should not change it: if it does, anybody can get in.",
 	Fix:      "Allow the load balancer's subnets, at least for the health path. Allow networks, not single addresses: its nodes come and go.",
-	Balancer: "Find where it asks from: AWS, the subnets of the load balancer; Google, 35.191.0.0/16 and 130.211.0.0/22; Azure, 168.63.129.16; kubelet, the node.",
+	Balancer: "Find where it asks from.",
+	Knobs:    []Knob{Source},
 	Fixes: []Fix{
 		at("spring-boot", "SecurityConfiguration.java", "Allow the load balancer's network on the health path.", `
 @Bean
@@ -265,7 +267,7 @@ var forbiddenClient = Cause{
 	Looks:    "403 or 406, sometimes a closed connection, on paths that a browser gets.",
 	Decides:  "The same request with a browser's User-Agent (or with Accept) passes.",
 	Fix:      "Leave the health path out of the rule, or better the path and the load balancer's network together. A User-Agent alone proves nothing: anybody can write it.",
-	Balancer: "Where the load balancer lets you set fields of its check, set User-Agent. HAProxy and F5 send none at all.",
+	Balancer: "Where the load balancer lets you set fields of its check, set User-Agent.",
 	Knobs:    []Knob{Header},
 	Fixes: []Fix{
 		at("django", "mysite/health.py", "DISALLOWED_USER_AGENTS works in CommonMiddleware: answer the health path before it."+shallow, djangoFirst),

@@ -36,7 +36,8 @@ type Cause struct {
 	// to mend it; empty if it is not. Knobs name the settings it speaks of.
 	Balancer string
 	Knobs    []Knob
-	Fixes    []Fix // by server, the most specific software first, inservice last
+	Never    string // what not to do about it, at either end; mostly empty
+	Fixes    []Fix  // by server, the most specific software first, inservice last
 }
 
 // Fix is how one server is mended. Text and Lines may hold placeholders in angle

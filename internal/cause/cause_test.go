@@ -27,7 +27,7 @@ func TestIDs(t *testing.T) {
 
 // texts are all that people read of a cause, by what it is.
 func texts(c Cause) map[string]string {
-	all := map[string]string{"title": c.Title, "meaning": c.Meaning, "looks": c.Looks, "decides": c.Decides, "fix": c.Fix, "balancer": c.Balancer}
+	all := map[string]string{"title": c.Title, "meaning": c.Meaning, "looks": c.Looks, "decides": c.Decides, "fix": c.Fix, "balancer": c.Balancer, "never": c.Never}
 	for _, f := range c.Fixes {
 		all["text of "+f.Software], all["lines of "+f.Software], all["file of "+f.Software] = f.Text, f.Lines, f.File
 	}
@@ -63,6 +63,9 @@ func TestRows(t *testing.T) {
 			if !slices.Contains(Knobs(), k) {
 				t.Errorf("%s: there is no knob %q", c.ID, k)
 			}
+		}
+		if c.Never != "" && slices.ContainsFunc(c.Fixes, func(f Fix) bool { return strings.HasSuffix(f.Text, ":") }) {
+			t.Errorf("%s: a fix announces its lines, and what never to do would stand between", c.ID)
 		}
 		if len(c.Knobs) > 0 && c.Balancer == "" {
 			t.Errorf("%s: knobs, and nothing said of the balancer", c.ID)

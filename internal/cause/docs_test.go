@@ -139,6 +139,9 @@ name of the site, ` + "`<host>`" + ` the Host that the load balancer sends, ` + 
 func section(w func(string, ...any), c Cause, shown map[[2]string]Cause) {
 	w("\n<a id=\"%s\"></a>\n\n## %s\n\n`%s`: %s\n\n", c.ID, c.Title, c.ID, c.Meaning)
 	w("- **Looks like:** %s\n- **Decided by:** %s\n- **Mend it:** %s\n", c.Looks, c.Decides, c.Fix)
+	if c.Never != "" {
+		w("- **Never:** %s\n", c.Never)
+	}
 	if c.Balancer != "" {
 		w("- **At the load balancer:** %s", c.Balancer)
 		for i, k := range c.Knobs {

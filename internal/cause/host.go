@@ -7,7 +7,7 @@ var hostNotAllowed = Cause{
 	Looks:    "400, 403 or 404 for every path, the same page each time. A browser that uses the site's name sees nothing of it.",
 	Decides:  "The same request with `Host: <site>` passes; another path, method or X-Forwarded-Proto does not.",
 	Fix:      "Answer the health path before the Host is looked at, or add the address that the load balancer sends to the list. Never allow every host: the list is what keeps forged links out of password mails.",
-	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`. AWS's can't.",
+	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`.",
 	Knobs:    []Knob{Host},
 	Fixes: []Fix{
 		at("django", "mysite/health.py", "Answer the health path in a middleware that stands first, so that ALLOWED_HOSTS stays strict for everything else."+shallow+" If the address never changes, adding it works too: `ALLOWED_HOSTS = [\"<site>\", \"<host>\"]`.", djangoFirst),
@@ -93,7 +93,7 @@ var vhostMismatch = Cause{
 	Looks:    "404, 403 or a redirect by the front server itself, or a connection closed without an answer.",
 	Decides:  "The same request with `Host: <site>` passes, and the failing answer is a page of the front server's own (or none).",
 	Fix:      "Make the site the default of its port, or serve the health path in the default site.",
-	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`. AWS's can't.",
+	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`.",
 	Knobs:    []Knob{Host},
 	Fixes: []Fix{
 		nginx("http", "Give the default server the health path, and pass the site's name on. What it does with others stays, in `location /`. If there is a default server already, put the location into that one, and a `return`, `rewrite` or `if` at its top into its `location /`: at the top it comes before every location.", `
@@ -187,7 +187,8 @@ var canonicalHostRedirect = Cause{
 	Looks:    "301, 302, 307 or 308 whose Location has another host and the same scheme.",
 	Decides:  "The request with the Location's host as Host passes.",
 	Fix:      "Serve the health path before the redirect.",
-	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`. Accepting 301 as success would make the check pass while the site is dead.",
+	Balancer: "Where the load balancer lets you choose the Host of its check, let it send `<site>`.",
+	Never:    "Do not accept 301 as success: the check would pass while the site is dead.",
 	Knobs:    []Knob{Host},
 	Fixes: []Fix{
 		at("django", "mysite/health.py", "PREPEND_WWW redirects in CommonMiddleware: answer the health path in a middleware before it."+shallow, djangoFirst),

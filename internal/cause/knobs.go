@@ -7,27 +7,29 @@ type Knob string
 
 // The Knobs.
 const (
-	Path      Knob = "path"        // what is asked for
-	Host      Knob = "host"        // the Host field
-	Header    Knob = "field"       // another field of the request
-	Method    Knob = "method"      // how it is asked
-	Version   Knob = "version"     // of HTTP
-	Matcher   Knob = "status"      // which status passes
-	BodyMatch Knob = "body"        // what the body must hold
-	Protocol  Knob = "protocol"    // HTTPS in place of HTTP
-	Plain     Knob = "plain HTTP"  // in place of HTTPS or TCP
-	TCP       Knob = "plain TCP"   // in place of HTTP
-	Port      Knob = "port"        // where it asks
-	SNI       Knob = "server name" // in the handshake
-	Proxy     Knob = "PROXY"       // a PROXY header before the request
-	Timeout   Knob = "timeout"     // how long it waits
-	Interval  Knob = "interval"    // how often it asks
-	Grace     Knob = "grace"       // when it begins
+	Path      Knob = "path"              // what is asked for
+	Host      Knob = "host"              // the Host field
+	Header    Knob = "field"             // another field of the request
+	Method    Knob = "method"            // how it is asked
+	Version   Knob = "version"           // of HTTP
+	Matcher   Knob = "status"            // which status passes
+	BodyMatch Knob = "body"              // what the body must hold
+	Protocol  Knob = "protocol"          // HTTPS in place of HTTP, on the port that is asked
+	Secure    Knob = "protocol and port" // HTTPS in place of HTTP, and on another port
+	Plain     Knob = "plain HTTP"        // in place of HTTPS or TCP
+	TCP       Knob = "plain TCP"         // in place of HTTP
+	Port      Knob = "port"              // where it asks
+	SNI       Knob = "server name"       // in the handshake
+	Proxy     Knob = "PROXY"             // a PROXY header before the request
+	Timeout   Knob = "timeout"           // how long it waits
+	Interval  Knob = "interval"          // how often it asks
+	Grace     Knob = "grace"             // when it begins
+	Source    Knob = "source"            // where it asks from
 )
 
 // Knobs returns all of them, in the order in which people turn them.
 func Knobs() []Knob {
-	return []Knob{Path, Host, Header, Method, Version, Matcher, BodyMatch, Protocol, Plain, TCP, Port, SNI, Proxy, Timeout, Interval, Grace}
+	return []Knob{Path, Host, Header, Method, Version, Matcher, BodyMatch, Protocol, Secure, Plain, TCP, Port, SNI, Proxy, Timeout, Interval, Grace, Source}
 }
 
 // Setting is how one load balancer is told something about its health check.
@@ -107,13 +109,13 @@ var settings = []Setting{
 	cannot(alb, Host, "An ALB sends the target's private address and port as Host, an NLB its own; neither can be told otherwise. Mend it at the server."),
 	cannot(classic, Host, "A classic load balancer sends the instance's private address. Mend it at the server."),
 	can(gcp, Host, "sh", "host", "gcloud compute health-checks update http <name> --host=<site>"),
-	cannot([]string{"azure-lb"}, Host, "It sends the target's address. Mend it at the server."),
+	cannot([]string{"azure-lb"}, Host, "The load balancer sends the target's address as Host. Mend it at the server."),
 	can([]string{"azure-appgw"}, Host, "sh", "host of the probe, or PickHostNameFromBackendHttpSettings", "az network application-gateway probe update --resource-group <name> --gateway-name <name> --name <name> --host <site>"),
 	can(front, Host, "sh", "originHostHeader of the origin", "az afd origin update --resource-group <name> --profile-name <name> --origin-group-name <name> --origin-name <name> --origin-host-header <site>"),
 	can([]string{"route53"}, Host, "sh", "FullyQualifiedDomainName", "aws route53 update-health-check --health-check-id <name> --fully-qualified-domain-name <site>"),
 	can([]string{"cloudflare"}, Host, "json", "header of the monitor", `{"header": {"Host": ["<site>"]}}`),
 	can([]string{"hetzner"}, Host, "json", "http.domain (without it no Host is sent)", `{"health_check": {"http": {"domain": "<site>"}}}`),
-	cannot([]string{"digitalocean"}, Host, "There is no setting for it. Mend it at the server."),
+	cannot([]string{"digitalocean"}, Host, "There is no setting for the Host of the check. Mend it at the server."),
 	can([]string{"haproxy"}, Host, "haproxy", "hdr Host of http-check send", "option httpchk\nhttp-check send meth GET uri <path> ver HTTP/1.1 hdr Host <site>"),
 	can([]string{"nginx-plus"}, Host, "nginx-plus", "proxy_set_header in the location of health_check", "proxy_set_header Host <site>;\nhealth_check uri=<path>;"),
 	can([]string{"envoy"}, Host, "yaml", "http_health_check.host", "http_health_check: { host: \"<site>\", path: \"<path>\" }"),
@@ -127,7 +129,7 @@ var settings = []Setting{
 	can([]string{"docker"}, Host, "dockerfile", "a field of curl's", "HEALTHCHECK CMD curl --fail --silent --header 'Host: <site>' http://127.0.0.1:<port><path> || exit 1"),
 	can([]string{"blackbox", "gatus"}, Host, "yaml", "headers", "headers: { Host: \"<site>\" }"),
 
-	cannot(slices.Concat(alb, classic, gcp, []string{"azure-lb", "azure-appgw", "digitalocean", "hetzner"}), Header, "Its checks carry no fields of your choice. Mend it at the server."),
+	cannot(slices.Concat(alb, classic, gcp, []string{"azure-lb", "azure-appgw", "digitalocean", "hetzner"}), Header, "The load balancer's checks carry no fields of your choice. Mend it at the server."),
 	can([]string{"haproxy"}, Header, "haproxy", "hdr of http-check send", "option httpchk\nhttp-check send meth GET uri <path> ver HTTP/1.1 hdr Host <site> hdr X-Forwarded-Proto https"),
 	can([]string{"nginx-plus"}, Header, "nginx-plus", "proxy_set_header in the location of health_check", "proxy_set_header X-Forwarded-Proto https;"),
 	can([]string{"envoy"}, Header, "yaml", "http_health_check.request_headers_to_add", "request_headers_to_add:\n  - header: { key: x-forwarded-proto, value: https }"),
@@ -139,7 +141,7 @@ var settings = []Setting{
 	can([]string{"consul"}, Header, "json", "header", `{"check": {"header": {"X-Forwarded-Proto": ["https"]}}}`),
 	can([]string{"blackbox", "gatus"}, Header, "yaml", "headers", "headers: { X-Forwarded-Proto: https }"),
 
-	cannot(slices.Concat(alb, classic, gcp, []string{"azure-lb", "azure-appgw", "digitalocean", "hetzner", "kubelet"}), Method, "It asks with GET, always."),
+	cannot(slices.Concat(alb, classic, gcp, []string{"azure-lb", "azure-appgw", "digitalocean", "hetzner", "kubelet"}), Method, "The load balancer asks with GET, always."),
 	can(front, Method, "sh", "probeMethod (GET or HEAD)", "az afd origin-group update --resource-group <name> --profile-name <name> --origin-group-name <name> --probe-request-type GET"),
 	can([]string{"haproxy"}, Method, "haproxy", "meth of http-check send", "option httpchk\nhttp-check send meth GET uri <path> ver HTTP/1.1 hdr Host <site>"),
 	can([]string{"envoy"}, Method, "yaml", "http_health_check.method", "http_health_check: { path: \"<path>\", method: GET }"),
@@ -154,7 +156,7 @@ var settings = []Setting{
 	can([]string{"kubelet"}, Version, "yaml", "a grpc probe in place of httpGet, for gRPC", "grpc: { port: <port> }"),
 
 	can(alb, Matcher, "sh", "Matcher.HttpCode (200-499 for an ALB)", "aws elbv2 modify-target-group --target-group-arn <name> --matcher HttpCode=200,<status>"),
-	cannot(slices.Concat(classic, gcp, front, []string{"azure-lb"}), Matcher, "200 alone passes. Answer 200."),
+	cannot(slices.Concat(classic, gcp, front, []string{"azure-lb"}), Matcher, "For this load balancer 200 alone passes. Answer 200."),
 	can([]string{"azure-appgw"}, Matcher, "sh", "match.statusCodes", "az network application-gateway probe update --resource-group <name> --gateway-name <name> --name <name> --match-status-codes 200-399"),
 	can([]string{"cloudflare"}, Matcher, "json", "expected_codes", `{"expected_codes": "2xx"}`),
 	can([]string{"hetzner"}, Matcher, "json", "http.status_codes", `{"health_check": {"http": {"status_codes": ["2??"]}}}`),
@@ -168,7 +170,7 @@ var settings = []Setting{
 	can([]string{"blackbox"}, Matcher, "yaml", "valid_status_codes", "valid_status_codes: [200, <status>]"),
 	can([]string{"gatus"}, Matcher, "yaml", "conditions", "conditions: [\"[STATUS] < 300\"]"),
 
-	cannot(slices.Concat(alb, classic, front, []string{"azure-lb", "digitalocean", "kubelet", "traefik", "varnish"}), BodyMatch, "It looks at the status alone. Answer 503."),
+	cannot(slices.Concat(alb, classic, front, []string{"azure-lb", "digitalocean", "kubelet", "traefik", "varnish"}), BodyMatch, "The load balancer looks at the status alone. Answer 503."),
 	can(gcp, BodyMatch, "sh", "response: the beginning of the body", "gcloud compute health-checks update http <name> --response=ok"),
 	can([]string{"azure-appgw"}, BodyMatch, "sh", "match.body", "az network application-gateway probe update --resource-group <name> --gateway-name <name> --name <name> --match-body ok"),
 	can([]string{"route53"}, BodyMatch, "sh", "SearchString of a check of type HTTP_STR_MATCH", "aws route53 update-health-check --health-check-id <name> --search-string ok"),
@@ -193,6 +195,15 @@ var settings = []Setting{
 	can([]string{"traefik"}, Protocol, "yaml", "healthCheck.scheme", "healthCheck: { path: \"<path>\", scheme: https }"),
 	can([]string{"kubelet"}, Protocol, "yaml", "httpGet.scheme", "httpGet: { path: \"<path>\", port: <port>, scheme: HTTPS }"),
 	can([]string{"caddy"}, Protocol, "", "the upstream's transport: https:// before its address", "reverse_proxy https://<app>"),
+	can(alb, Secure, "sh", "HealthCheckProtocol and HealthCheckPort", "aws elbv2 modify-target-group --target-group-arn <name> --health-check-protocol HTTPS --health-check-port <otherport>"),
+	can(classic, Secure, "sh", "the Target's protocol and port", "aws elb configure-health-check --load-balancer-name <name> --health-check Target=HTTPS:<otherport><path>,Interval=30,Timeout=5,UnhealthyThreshold=2,HealthyThreshold=10"),
+	can(gcp, Secure, "sh", "a health check of another type", "gcloud compute health-checks create https <name> --port=<otherport> --request-path=<path>"),
+	can([]string{"azure-lb"}, Secure, "sh", "protocol and port", "az network lb probe update --resource-group <name> --lb-name <name> --name <name> --protocol Https --port <otherport>"),
+	can([]string{"hetzner"}, Secure, "json", "http.tls and port", `{"health_check": {"protocol": "http", "port": <otherport>, "http": {"tls": true}}}`),
+	can([]string{"haproxy", "haproxy-tcp"}, Secure, "haproxy", "check-ssl and port at the server", "server app <app> check check-ssl verify none port <otherport>"),
+	can([]string{"traefik"}, Secure, "yaml", "healthCheck.scheme and port", "healthCheck: { path: \"<path>\", scheme: https, port: <otherport> }"),
+	can([]string{"kubelet"}, Secure, "yaml", "httpGet.scheme and port", "httpGet: { path: \"<path>\", port: <otherport>, scheme: HTTPS }"),
+
 	cannot([]string{"varnish"}, Protocol, "Varnish speaks plain HTTP only. Put hitch or another TLS proxy between them."),
 
 	can(slices.Concat(alb, []string{"nlb-tcp"}), Plain, "sh", "HealthCheckProtocol", "aws elbv2 modify-target-group --target-group-arn <name> --health-check-protocol HTTP"),
@@ -236,10 +247,10 @@ var settings = []Setting{
 	can([]string{"route53"}, SNI, "sh", "EnableSNI with FullyQualifiedDomainName", "aws route53 update-health-check --health-check-id <name> --enable-sni --fully-qualified-domain-name <site>"),
 	can([]string{"azure-appgw"}, SNI, "sh", "host of the probe, which is the server name too", "az network application-gateway probe update --resource-group <name> --gateway-name <name> --name <name> --host <site>"),
 	can([]string{"consul"}, SNI, "json", "tls_server_name", `{"check": {"http": "https://<address>:<port><path>", "tls_server_name": "<site>"}}`),
-	cannot(slices.Concat(alb, classic, []string{"azure-lb", "kubelet"}), SNI, "Its checks name no server of your choice. Give the server a default certificate."),
+	cannot(slices.Concat(alb, classic, []string{"azure-lb", "kubelet"}), SNI, "The load balancer's checks name no server of your choice. Give the server a default certificate."),
 
 	can([]string{"nlb"}, Proxy, "sh", "proxy_protocol_v2.enabled of the target group", "aws elbv2 modify-target-group-attributes --target-group-arn <name> --attributes Key=proxy_protocol_v2.enabled,Value=true"),
-	cannot([]string{"alb", "alb-grpc", "kubelet"}, Proxy, "It never sends a PROXY header. Give the check a port without."),
+	cannot([]string{"alb", "alb-grpc", "kubelet"}, Proxy, "The load balancer never sends a PROXY header with its check. Give the check a port without."),
 	can(gcp, Proxy, "sh", "proxyHeader", "gcloud compute health-checks update http <name> --proxy-header=PROXY_V1"),
 	can([]string{"haproxy", "haproxy-tcp"}, Proxy, "haproxy", "check-send-proxy at the server", "server app <app> check check-send-proxy"),
 
@@ -265,4 +276,9 @@ var settings = []Setting{
 	can([]string{"kubelet", "kubelet-tcp", "kubelet-grpc"}, Grace, "yaml", "a startupProbe: readiness and liveness wait for it", "startupProbe:\n  httpGet: { path: \"<path>\", port: <port> }\n  periodSeconds: 5\n  failureThreshold: 60"),
 	can([]string{"docker"}, Grace, "dockerfile", "--start-period", "HEALTHCHECK --start-period=60s CMD curl --fail --silent http://127.0.0.1:<port><path> || exit 1"),
 	can([]string{"haproxy", "haproxy-tcp"}, Grace, "haproxy", "slowstart at the server: less traffic at first", "server app <app> check slowstart 60s"),
+
+	cannot(slices.Concat(alb, classic, []string{"nlb-tcp"}), Source, "The load balancer asks from addresses of its own subnets: its security group must be let in by that of the targets, and must let out to them."),
+	cannot(gcp, Source, "The load balancer asks from 35.191.0.0/16 and 130.211.0.0/22."),
+	cannot([]string{"azure-lb"}, Source, "The load balancer asks from 168.63.129.16 (the tag AzureLoadBalancer)."),
+	cannot([]string{"kubelet", "kubelet-tcp", "kubelet-grpc"}, Source, "kubelet asks from the node that the pod runs on."),
 }

@@ -152,7 +152,7 @@ var wrongPort = Cause{
 	Looks:    "Refused on this port.",
 	Decides:  "The same request to another port that listens here passes.",
 	Fix:      "Correct the port at the load balancer, or let the app listen on the one that it asks.",
-	Balancer: "Set the port of the target group, and of its check, to <otherport>.",
+	Balancer: "Set the port that it asks to <otherport>.",
 	Knobs:    []Knob{Port},
 	Fixes:    bindAll,
 }
@@ -174,7 +174,7 @@ var ipv6Only = Cause{
 	Looks:    "Refused by IPv4.",
 	Decides:  "The same port answers on the IPv6 address.",
 	Fix:      "Listen on both families. What binds [::] takes IPv4 too, unless the program or net.ipv6.bindv6only says otherwise.",
-	Balancer: "Or give the target group the address type ipv6.",
+	Balancer: "Let it ask by IPv6, where it can.",
 	Fixes: append([]Fix{
 		nginx("server", "`listen [::]:80` takes IPv6 only (ipv6only=on is the default). Name both.", `
 listen <otherport>;
@@ -226,7 +226,8 @@ var filtered = Cause{
 	Looks:    "No answer at all to connecting, or `no route to host`. Other closed ports of the machine refuse at once.",
 	Decides:  "Connecting times out here, while another port of the same machine refuses or answers.",
 	Fix:      "Open the port to the load balancer, not to the world.",
-	Balancer: "Look at its side as well: AWS, the security group of the load balancer must be let in by that of the targets, and its own must let out; Google asks from 35.191.0.0/16 and 130.211.0.0/22; Azure from 168.63.129.16 (the tag AzureLoadBalancer).",
+	Balancer: "Look at its side as well: where it asks from, and what it is let out to.",
+	Knobs:    []Knob{Source},
 	Fixes: []Fix{
 		at("aws", "shell", "Let the load balancer's security group in (group ids begin with sg-).", `
 aws ec2 authorize-security-group-ingress --group-id <name> --protocol tcp --port <port> --source-group <name>

@@ -7,7 +7,7 @@ var http2Only = Cause{
 	Looks:    "Binary frames (SETTINGS, GOAWAY) or a closed connection in answer to HTTP/1.1.",
 	Decides:  "The same request as HTTP/2, by prior knowledge, passes.",
 	Fix:      "Let the check speak HTTP/2 or gRPC, or let the server speak HTTP/1.1 as well.",
-	Balancer: "AWS: ProtocolVersion HTTP2 or GRPC on the target group (it can't be changed later: make a new one). kubelet: a grpc probe. Envoy: codec_client_type HTTP2. HAProxy: `check proto h2`.",
+	Balancer: "Let it ask in HTTP/2 or by gRPC, where it can.",
 	Knobs:    []Knob{Version},
 	Fixes: []Fix{
 		at("kestrel", "appsettings.json", "Without TLS an endpoint speaks one of them only: give HTTP/1.1 another port.", `

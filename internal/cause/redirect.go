@@ -171,8 +171,9 @@ var httpsRedirect = Cause{
 	Looks:    "301, 302, 307 or 308 to the same address with https.",
 	Decides:  "The same request with `X-Forwarded-Proto: https` passes.",
 	Fix:      "Exempt the health path from the redirect. Leave the redirect on for the rest.",
-	Balancer: "Where the load balancer can add a field to its check, let it send `X-Forwarded-Proto: https`. Do not accept 301 as success: the front server gives it while the app is dead.",
-	Knobs:    []Knob{Header, Protocol},
+	Balancer: "Where the load balancer can add a field to its check, let it send `X-Forwarded-Proto: https`.",
+	Never:    "Do not accept 301 as success: the front server gives it while the app is dead.",
+	Knobs:    []Knob{Header, Protocol, Secure},
 	Fixes:    exempt,
 }
 
@@ -203,7 +204,7 @@ var httpsRedirectIgnored = Cause{
 	Decides:  "Neither `X-Forwarded-Proto: https` nor `Host: <site>` changes it; the port with TLS, if there is one, answers.",
 	Fix:      "Exempt the health path from the redirect, or check the port that speaks TLS.",
 	Balancer: "Check the port that speaks TLS, with HTTPS: most load balancers do not verify the certificate of a check.",
-	Knobs:    []Knob{Protocol, Port},
+	Knobs:    []Knob{Protocol, Secure},
 	Fixes: func() []Fix {
 		fixes := slices.Clone(exempt)
 		for i := range fixes {

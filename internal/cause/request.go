@@ -7,7 +7,7 @@ var methodNotAllowed = Cause{
 	Looks:    "405 (501 from some servers), mostly with Allow.",
 	Decides:  "The same request with a method that Allow names passes.",
 	Fix:      "Let the health path take GET and HEAD, and OPTIONS too where HAProxy asks with its default.",
-	Balancer: "Let the check ask with GET. HAProxy's `option httpchk` alone asks with OPTIONS (with GET from 3.4 on).",
+	Balancer: "Let the check ask with GET.",
 	Knobs:    []Knob{Method},
 	Fixes: []Fix{
 		at("django", "mysite/views.py", "Let the view take the method.", `
@@ -119,7 +119,7 @@ var httpVersionRejected = Cause{
 	Looks:    "426, 505 or 400, or a closed connection.",
 	Decides:  "The same request as HTTP/1.1 with a Host passes.",
 	Fix:      "Let the checker speak HTTP/1.1 with a Host, or let the server take what it sends.",
-	Balancer: "HAProxy's check is HTTP/1.0 without Host unless told otherwise; F5's default send string has neither. Hetzner sends no Host without a domain.",
+	Balancer: "Let the check ask in HTTP/1.1 and with a Host, where that can be set.",
 	Knobs:    []Knob{Version, Host},
 	Fixes: []Fix{
 		at("envoy", "envoy.yaml", "Envoy answers 426 to HTTP/1.0. Let it take that, with a host for requests that have none.", `
@@ -238,7 +238,7 @@ var successCodeMismatch = Cause{
 	Looks:    "201, 202, 204 or 206 where 200 is wanted.",
 	Decides:  "The status itself: the answer is the app's, and other paths answer otherwise.",
 	Fix:      "Answer 200: every load balancer takes it.",
-	Balancer: "Let the check accept this code as well. A classic ELB, Google, Azure's Load Balancer and Front Door, Varnish and Envoy without expected_statuses take 200 alone.",
+	Balancer: "Let the check accept this code as well.",
 	Knobs:    []Knob{Matcher},
 	Fixes: []Fix{
 		at("django", "mysite/views.py", "Answer 200.", `

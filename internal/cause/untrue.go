@@ -9,7 +9,7 @@ var errorInBody = Cause{
 	Looks:    "200 with words like error, down, fail or unhealthy in the body.",
 	Decides:  "The body's words; a page that needs what is down fails.",
 	Fix:      "Answer 503 when something fails that the server can't do without.",
-	Balancer: "Let the check look into the body, where it can. AWS's can't.",
+	Balancer: "Let the check look into the body, where it can.",
 	Knobs:    []Knob{BodyMatch},
 	Fixes: []Fix{
 		at("django", "mysite/views.py", "Say it with the status.", `

@@ -279,7 +279,7 @@ var coldStart = Cause{
 	Looks:    "A time-out or an error, then 200 each time, with nothing changed.",
 	Decides:  "The same request repeated: the failures are all at the beginning.",
 	Fix:      "Warm up before the server is put into service, or let the check begin later.",
-	Balancer: "Grant a time after the start: ECS healthCheckGracePeriodSeconds, the grace period of an Auto Scaling group, kubelet's startupProbe, Docker's --start-period, HAProxy's slowstart.",
+	Balancer: "Grant a time after the start, before its checks count.",
 	Knobs:    []Knob{Grace},
 	Fixes: []Fix{
 		at("django", "gunicorn.conf.py", "Load the app before the workers are forked.", `

@@ -8,7 +8,7 @@ var wrongProtocolTLS = Cause{
 	Decides:  "The same request inside TLS passes.",
 	Fix:      "Let the check speak HTTPS, or give it a plain port.",
 	Balancer: "Set the check's protocol to HTTPS. Most load balancers do not verify the certificate of a check.",
-	Knobs:    []Knob{Protocol, Port},
+	Knobs:    []Knob{Protocol, Secure, Port},
 	Fixes: []Fix{
 		at("spring-boot", "application.properties", "Or give Actuator a plain port of its own, that only the load balancer reaches.", `
 management.server.port=8081
@@ -292,7 +292,7 @@ var tlsIncompatible = Cause{
 	Looks:    "The handshake ends with the alert protocol_version or handshake_failure.",
 	Decides:  "A handshake with another version (or with more ciphers) succeeds.",
 	Fix:      "Switch TLS 1.2 and 1.3 on, with the ciphers that your server's packager recommends. Do not go back to 1.0 for a checker: give it a plain port instead.",
-	Balancer: "Choose a newer security policy, where there is one. ALB's checks of an older make take TLS 1.2 at most: leave 1.2 on beside 1.3.",
+	Balancer: "Choose a newer security policy, where there is one.",
 	Knobs:    []Knob{Plain, Port},
 	Fixes: []Fix{
 		nginx("server", "Switch both on.", `
@@ -360,7 +360,7 @@ var proxyProtocolExpected = Cause{
 	Looks:    "Closed without an answer, 400, or silence.",
 	Decides:  "The same request with a PROXY line before it passes.",
 	Fix:      "Give the check a port without the PROXY protocol, or let the load balancer send the header with its checks. Believe it from the load balancer only.",
-	Balancer: "NLB: with the target group attribute proxy_protocol_v2.enabled its checks bring the header too; an ALB never sends it. HAProxy: check-send-proxy on the server line. Google: --proxy-header=PROXY_V1.",
+	Balancer: "Let its checks bring the header too, where they can, or check a port that does without.",
 	Knobs:    []Knob{Proxy, Port},
 	Fixes: []Fix{
 		nginx("http", "Serve the health path on a port without it.", `
