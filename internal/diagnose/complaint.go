@@ -34,7 +34,7 @@ func word(v any) int {
 		switch {
 		case slices.Contains(goodWords, s):
 			return 1
-		case slices.Contains(badWords, s):
+		case slices.Contains(badWords, s), foreignWhole.MatchString(s):
 			return -1
 		case len(s) < 400 && refusal.MatchString(s):
 			return -1
@@ -44,7 +44,14 @@ func word(v any) int {
 }
 
 // refusal finds what only something broken says.
-var refusal = regexp.MustCompile(`(?i)connection refused|econnrefused|could not connect|can.?t connect|cannot connect|unable to connect|connection (failed|timed out|error|reset|lost)|no route to host|etimedout|operationalerror|exception|traceback|access denied for user|unreachable|not reachable`)
+var refusal = regexp.MustCompile(`(?i)connection refused|econnrefused|could not connect|can.?t connect|cannot connect|unable to connect|connection (failed|timed out|error|reset|lost)|no route to host|etimedout|operationalerror|\wexception\b|\bexception( (in|at|while|was|occurred|thrown|caught)\b|:)|(unhandled|uncaught) exception|traceback|access denied for user|unreachable|not reachable`)
+
+// refusalSeen is refusal for what people read on a page, where some of its words
+// are subjects.
+var refusalSeen = regexp.MustCompile(`(?i)connection refused|econnrefused|could not connect|can.?t connect|cannot connect|unable to connect|connection (failed|timed out|error|reset|lost)|no route to host|etimedout|operationalerror|\w(exception|error):|exception in thread|access denied for user`)
+
+// nothing is how a value says that there is none of what its key names.
+var nothing = []string{"", "0", "none", "no", "off", "false", "null", "nil", "n/a", "-", "ok", "[]", "{}"}
 
 // verdictOf reads a key with its value as good (+1) or bad (-1); 0 if it tells
 // neither. A number counts only where a status is meant, a flag only where it is
@@ -66,7 +73,7 @@ func verdictOf(key string, v any) int {
 	if slices.Contains(verdictKeys, key) || parts.MatchString(key) {
 		return word(v)
 	}
-	if s, ok := v.(string); ok && (key == "error" || key == "exception" || key == "errormessage") && strings.TrimSpace(s) != "" {
+	if s, ok := v.(string); ok && (key == "error" || key == "exception" || key == "errormessage") && !slices.Contains(nothing, strings.ToLower(strings.TrimSpace(s))) {
 		return -1
 	}
 	return 0
@@ -99,6 +106,9 @@ func complain(v any, where string, depth int) (string, bool) {
 				return join(where, k) + ": " + string(text), true
 			}
 		}
+		if s, ok := errorsOf(v); ok && depth == 0 {
+			return s, true
+		}
 		for _, k := range keys {
 			if s, ok := complain(v[k], join(where, k), depth+1); ok {
 				return s, true
@@ -109,6 +119,37 @@ func complain(v any, where string, depth int) (string, bool) {
 			if s, ok := complain(e, where, depth+1); ok {
 				return s, true
 			}
+		}
+	}
+	return "", false
+}
+
+// errorsOf finds errors in place of data, as GraphQL, JSON-RPC and JSON:API give
+// them: a list or an object, where there is no data beside it, and nothing that says
+// all is well.
+func errorsOf(m map[string]any) (string, bool) {
+	for k, v := range m {
+		key := strings.ToLower(k)
+		if slices.Contains(verdictKeys, key) && word(v) > 0 || (key == "data" || key == "result") && v != nil {
+			return "", false
+		}
+	}
+	for _, k := range []string{"errors", "error"} {
+		bad := false
+		switch v := m[k].(type) {
+		case []any:
+			bad = len(v) > 0
+		case map[string]any:
+			message, _ := v["message"].(string)
+			bad = message != ""
+			for _, e := range v {
+				list, _ := e.([]any) // of a field's errors
+				bad = bad || len(list) > 0
+			}
+		}
+		if bad {
+			text, _ := json.Marshal(m[k])
+			return k + ": " + string(text), true
 		}
 	}
 	return "", false

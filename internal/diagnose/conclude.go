@@ -27,7 +27,14 @@ func Conclude(q Question, observed []Observation) Report {
 	r := d.think()
 	r.RuledOut = d.ruled
 	r.Observations = slices.DeleteFunc(slices.Clone(observed), func(o Observation) bool { return o.Pending })
-	r.Software = d.software()
+	_, asked := splitAddress(q.Probe.Request.Address)
+	if len(r.Causes) > 0 && r.Causes[0].Cause == "wrong_port" {
+		asked = r.Causes[0].Values["otherport"] // nobody answered at the other one
+	}
+	r.Software = d.software(asked)
+	for i, f := range r.Causes {
+		r.Causes[i].Programs = d.programs(f)
+	}
 	return r
 }
 
@@ -73,12 +80,13 @@ func (d *desk) red(base view, r *Report) {
 		}
 	}
 	o := d.explain(base.at)
+	r.Notes = append(r.Notes, d.noted...)
 	if base.quickAgain(d) {
 		d.unsteady(base, r)
 		return
 	}
 	// An app that is still starting heals while one looks.
-	if base.quick() && base.status() >= 500 && !o.solved && d.see(base.at.with(later)).passes() {
+	if base.quick() && base.status() >= 500 && !o.solved && d.heals(base) {
 		d.unsteady(base, r)
 		return
 	}
@@ -127,19 +135,22 @@ func (d *desk) unsteady(base view, r *Report) {
 	}
 	series := []view{base}
 	for n := range repeats {
-		if passes := limitedAfter(series); passes >= enough && len(series) > passes+1 {
+		if passes := limitIn(series); passes >= enough && len(series) > passes+1 {
 			break // the limit is found; more would only use it up
 		}
 		if w := d.again(base.at, n+1); w.ok {
 			series = append(series, w)
 		}
 	}
-	if passes := limitedAfter(series); passes >= enough || passes > 0 && d.see(base.at.with(later)).passes() {
+	series = d.hurry(series)
+	if passes := limitIn(series); passes >= enough || passes > 0 && d.see(base.at.with(later)).passes() {
 		r.Notes = append(r.Notes, limitNote(passes, base.answer(), series[passes].answer()))
 		return
 	}
-	if o := d.known[key(base.at.with(later).name())]; o != nil {
-		series = append(series, view{ok: true, at: base.at.with(later), o: o, name: o.Experiment.Name})
+	for _, c := range []change{later, latest} {
+		if o := d.known[key(base.at.with(c).name())]; o != nil {
+			series = append(series, view{ok: true, at: base.at.with(c), o: o, name: o.Experiment.Name})
+		}
 	}
 	// In the order in which they were asked.
 	slices.SortStableFunc(series, func(a, b view) int { return a.answer().Began.Compare(b.answer().Began) })
@@ -152,14 +163,14 @@ func takingTurns(series []view, r *Report) {
 	base, last := series[0], series[len(series)-1]
 	var words []string
 	passed, failed, turns := 0, 0, 0
-	limited := true
+	limited := !inTurns(series)
 	for i, w := range series {
 		words = append(words, told(w.answer()))
 		if w.passes() {
 			passed++
 		} else {
 			failed++
-			limited = limited && (w.status() == 429 || w.status() == 503 && w.frontPage())
+			limited = limited && limits(w)
 		}
 		if i > 0 && w.passes() != series[i-1].passes() {
 			turns++
@@ -191,10 +202,14 @@ func takingTurns(series []view, r *Report) {
 	r.Causes = []Finding{f}
 }
 
-// software joins what the answers tell of who gave them, the most certain first.
-func (d *desk) software() []software.Guess {
+// software joins what the answers of one port tell of who gave them, the most
+// certain first.
+func (d *desk) software(port string) []software.Guess {
 	var all []software.Guess
 	for _, o := range d.order {
+		if _, p := splitAddress(o.Experiment.Probe.Request.Address); p != port {
+			continue
+		}
 		for _, a := range o.Answers {
 			for _, g := range software.Recognise(a) {
 				i := slices.IndexFunc(all, func(x software.Guess) bool { return x.Name == g.Name })

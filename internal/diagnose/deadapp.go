@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/inservice/inservice/internal/cause"
+	"github.com/inservice/inservice/internal/exchange"
+	"github.com/inservice/inservice/internal/software"
 )
 
 // gone reports whether an answer says that a front server has no app.
@@ -53,6 +55,8 @@ func (g *greens) deadApp() {
 			c = 0.85
 		}
 		warn("front_answers_for_dead_app", c, root)
+	case g.nobodyLives(root, random):
+		warn("front_answers_for_dead_app", 0.8, random, root)
 	case root.ok && root.status() >= 500:
 		warn("shallow_check_ok", 0.93, root)
 	case root.closed() && random.closed() || root.silent() && random.silent():
@@ -66,6 +70,31 @@ func (g *greens) deadApp() {
 	case g.d.q.Site != "" && g.siteRoot.ok && g.siteRoot.status() >= 500:
 		warn("shallow_check_ok", 0.9, g.siteRoot)
 	}
+}
+
+// nobodyLives reports whether the health path alone is answered, without a mark of
+// an app, and all others give one and the same 503. An app that lives says of a path
+// which cannot exist that there is none. A page of maintenance, one that says what is
+// wrong, and one that no front server passed on, are another matter.
+func (g *greens) nobodyLives(root, random view) bool {
+	if !root.speaks() || !random.speaks() || root.status() != 503 || random.status() != 503 || !same(root, random) {
+		return false
+	}
+	a := random.answer()
+	if maintenanceWords.MatchString(bodyText(a)) || a.Get("Retry-After") != "" {
+		return false
+	}
+	_, fronted := software.Fronted(a)
+	_, named := namesDependency(a)
+	return fronted && !named && !byApp(g.base.answer()) && !byApp(a)
+}
+
+// byApp reports whether an answer bears the mark of an app, or of a server that
+// runs one.
+func byApp(a exchange.Answer) bool {
+	return slices.ContainsFunc(software.Recognise(a), func(s software.Guess) bool {
+		return s.Role == software.AppServer || s.Role == software.Framework
+	})
 }
 
 // method: a checker that asks by HEAD or OPTIONS may see what no user sees.

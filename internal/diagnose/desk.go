@@ -23,6 +23,7 @@ type desk struct {
 	spent  time.Duration // since the first request
 	ends   time.Duration // when there is no more time to ask, as spent counts
 	ruled  []string
+	noted  []Note // beside the causes, of a probe that fails
 }
 
 // newDesk puts what was observed on a desk, and reckons how much time there is left.
@@ -62,6 +63,15 @@ func (d *desk) timeout() time.Duration {
 	return 5 * time.Second
 }
 
+// waits is how long the load balancer waits for an answer: some count the time for
+// that apart from the time for the connection.
+func (d *desk) waits() time.Duration {
+	if t := d.q.Probe.Request.AnswerTimeout; t > 0 {
+		return min(t, d.timeout())
+	}
+	return d.timeout()
+}
+
 // over is how much longer than the time-out all of it may take. What is left below
 // 4 seconds is for the pauses between experiments, and below 5 for starting and
 // printing on a slow machine.
@@ -95,13 +105,16 @@ func (d *desk) want(at setting) *Experiment {
 		return &e
 	}
 	e.Wait = d.pace()
-	if at.changes[len(at.changes)-1] == later {
+	switch last := at.changes[len(at.changes)-1]; {
+	case last == later || last == latest:
 		e.Wait = laterWait
+	case hurried(last):
+		e.Wait = 0
 	}
 	if d.left() < e.Wait+shortest+100*time.Millisecond {
 		return nil
 	}
-	r.ConnectTimeout, r.Patience = 0, 0
+	r.ConnectTimeout, r.AnswerTimeout, r.Patience = 0, 0, 0
 	r.Timeout = max(min(d.allowance(at), d.timeout(), d.left()-e.Wait), shortest)
 	if at.has(fWait) {
 		r.Timeout = d.left() - e.Wait
@@ -189,7 +202,13 @@ func (d *desk) near() bool {
 // later is a repetition after a pause: what heals by itself shows.
 var later = change{factor: fAgain, label: "later"}
 
+// latest is another one, for what takes longer.
+var latest = change{factor: fAgain, label: "latest"}
+
 const laterWait = 1500 * time.Millisecond
+
+// longer is a question with all the time that is left.
+var longer = change{factor: fWait, label: "longer"}
 
 // again is the n-th repetition of a setting.
 func (d *desk) again(at setting, n int) view {

@@ -22,7 +22,8 @@
 //     MostRequests, one after another. Only while the load balancer's own question
 //     waits for a late answer are others asked beside it.
 //   - It ends within 4 seconds more than the time-out. A target that passes is asked
-//     slowly, five times in the first second.
+//     slowly, five times in the first second, and a few times at once only if it
+//     passes and fails by turns, which may be servers that take them.
 //   - Everything it says is safe to print.
 //
 // Run may be called from any number of goroutines at once; what it started has
@@ -53,7 +54,8 @@ type Question struct {
 	self int // this process, whose own ports are no candidates
 
 	// What went through the port while the load balancer's own question waited for
-	// its answer, if it did, and after an answer that blames the server; nil: not seen.
+	// its answer, if it did, and after an answer that passes or blames the server; nil:
+	// not seen.
 	during, after *sockets.Traffic
 }
 
@@ -98,6 +100,7 @@ type Finding struct {
 	Decided    []string          // names of the experiments that it rests on, the one that passes or differs first
 	Location   string            // where a redirect leads, if that is the matter
 	Values     map[string]string // for cause.Fill: what was found to work ("other", "otherport", "address", "method", …)
+	Programs   []string          // whose fix it takes, as package software names them; nil: whatever Report.Software says
 }
 
 // Grade says how much a Note matters.

@@ -17,14 +17,13 @@ var (
 	markup     = regexp.MustCompile(`<[a-zA-Z!/]`)
 	tags       = regexp.MustCompile(`<[^>]*>`)
 	styles     = regexp.MustCompile(`(?is)<(style|script)[^>]*>.*?</(style|script)>`)
-	xmlBad     = regexp.MustCompile(`(?i)<(status|state|health|result|db|database)>\s*(down|error|fail(ed)?|unhealthy|critical|ko)\s*</|\s(status|state|health|result)\s*=\s*["'](down|error|fail(ed)?|unhealthy|critical|ko)["']`)
 )
 
 // Lines of a short text. The loose ones are for plain text, where a line that
 // begins so is a verdict; the strict ones for what is left of a page, where
 // headings and links use the same words.
 var (
-	errorLine   = regexp.MustCompile(`(?i)^\W*(error|err|fail(ed|ure|ing)?|down|unhealthy|critical|not[ _]ok|nok|ko|exception|unavailable|internal server error|service unavailable|dead|broken|bad)\b`)
+	errorLine   = regexp.MustCompile(`(?i)^\W*(error|err|fail(ed|ure|ing)?|down|unhealthy|critical|not[ _]ok|nok|ko|exception( (in|at|while|was|occurred|thrown|caught)\b|\W*$|\s*[:(–—-])|unavailable|internal server error|service unavailable|dead|broken|bad)\b`)
 	errorPart   = regexp.MustCompile(`(?i)\b[\w ]{2,30}\s*[:=]?\s*(is )?(down|fail(ed|ing)?|error|unhealthy|unreachable|unavailable|not (ok|available|reachable|responding|connected)|disconnected|connection refused)\b`)
 	verdictLine = regexp.MustCompile(`(?i)^\W*(` + badVerdict + `)\W*($|[:(!.–—-])`)
 	verdictCell = regexp.MustCompile(`(?i)^[^:=]{2,40}?(:|=|\s[–—-])\s*\W*(` + badVerdict + `)\W*($|[:(,;!.–—-])`)
@@ -37,6 +36,25 @@ const badVerdict = `error|fail(ed|ure|ing)?|down|unhealthy|critical|not[ _](ok|a
 
 // noError finds the same words where they are denied, or head a count.
 var noError = regexp.MustCompile(`(?i)\b(no|not|nothing|none|never|0|zero|without)\s+([\w-]+\s+){0,2}?(errors?|exceptions?|fail(ures?|ed|ing|s)?|down|dead|critical|broken|bad|unhealthy|unavailable|unreachable|offline|outages?|problems?)\b|\b(errors?|exceptions?|fail(ures?|ed|ing)?|down|dead|critical|broken|bad|unhealthy|unavailable|unreachable|offline)\b\s*[:=(]\s*(0\b|none\b|no\s*($|[,;.)])|false\b|null\b|\[\])|\b(errors|exceptions|failures|failed|failing|down|dead|critical|broken|offline)\b\s*[:=(]\s*\d+`)
+
+// settled finds a name with a value that says there is nothing of it: what is named
+// so, be it an error, is not there.
+var settled = regexp.MustCompile(`(?i)[\p{L}\p{N}][\p{L}\p{N}_./'-]*( [\p{L}\p{N}][\p{L}\p{N}_./'-]*){0,5}\s*[:=：]\s*((none|no|off|false|null|nil|n/a|--?|\[\]|\{\}|keine?r?|nein|aucune?|non|ning[uú]n[ao]?|nessun[ao]?|nenhuma?|geen|nee|nej|brak|нет|无|無|なし|없음)\s*($|[,;|)])|0+(\.0+)?\s*%?($|[^\p{L}\p{N}.%]))`)
+
+// unwell finds a flag of health that is not set.
+var unwell = regexp.MustCompile(`(?i)^\W*(ok|(is[ _-]?)?(healthy|alive|ready|up)|success)\s*[:=]\s*(false|no)\W*$`)
+
+// subordinate finds what is told of what might be: "what to do when the server is
+// down" says nothing of now.
+var subordinate = regexp.MustCompile(`(?i)\b(if|when|whenever|whether|how|what|why|should|unless|in case)\b[^,.;:!?]*`)
+
+// sentence ends one.
+var sentence = regexp.MustCompile(`[.!?]\s+`)
+
+// stated is what a line says of now: without what it denies, and what might be.
+func stated(line string) string {
+	return subordinate.ReplaceAllString(noError.ReplaceAllString(settled.ReplaceAllString(line, ""), ""), "")
+}
 
 // errorInBody looks for an answer that says in its body what its status does not.
 // What the body is, it tells itself: frameworks send plain text as HTML by default.
@@ -55,8 +73,8 @@ func errorInBody(a exchange.Answer) (string, bool) {
 	case isHTML(a):
 		return errorInPage(a, body)
 	}
-	m := xmlBad.FindString(body)
-	return quoted(m), m != ""
+	m, bad := complaintXML(body)
+	return quoted(m), bad
 }
 
 // longestText is how long a text may be, in bytes, to be read as a health answer.
@@ -70,21 +88,24 @@ func errorInText(text string) (string, bool) {
 	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		rest := noError.ReplaceAllString(line, "")
-		clauses := strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == ';' || r == '|' })
+		rest := stated(line)
+		clauses := strings.FieldsFunc(rest, isComma)
 		if errorLine.MatchString(rest) || errorPart.MatchString(rest) || refusal.MatchString(rest) || badMark.MatchString(rest) ||
-			slices.ContainsFunc(clauses, verdictCell.MatchString) {
+			slices.ContainsFunc(clauses, verdictCell.MatchString) || slices.ContainsFunc(strings.FieldsFunc(line, isComma), unwell.MatchString) || foreignTrouble(line) {
 			return quoted(line), true
 		}
 	}
 	return "", false
 }
 
+// isComma reports whether a character parts the clauses of a line.
+func isComma(r rune) bool { return r == ',' || r == ';' || r == '|' }
+
 // errorInPage reads a page's headings, and all of it if it says little.
 func errorInPage(a exchange.Answer, body string) (string, bool) {
 	for _, m := range title.FindAllStringSubmatch(body, 4) {
 		words := strings.TrimSpace(html.UnescapeString(tags.ReplaceAllString(m[2], " ")))
-		if errorTitle.MatchString(words) && !namesSuccess(words, a.Status) {
+		if (errorTitle.MatchString(words) || foreignBegins.MatchString(words)) && !namesSuccess(words, a.Status) {
 			return quoted(words), true
 		}
 	}
@@ -93,13 +114,18 @@ func errorInPage(a exchange.Answer, body string) (string, bool) {
 		return "", false
 	}
 	for _, line := range lines {
-		rest := noError.ReplaceAllString(line, "")
-		if verdictLine.MatchString(rest) || verdictCell.MatchString(rest) || refusal.MatchString(rest) ||
-			parts.MatchString(rest) && (verdictPart.MatchString(rest) || badMark.MatchString(rest)) {
+		if slices.ContainsFunc(sentence.Split(line, -1), badSentence) {
 			return quoted(line), true
 		}
 	}
 	return "", false
+}
+
+// badSentence reports whether a sentence of a page has a verdict's form, and a bad one.
+func badSentence(text string) bool {
+	rest := stated(text)
+	return verdictLine.MatchString(rest) || verdictCell.MatchString(rest) || refusalSeen.MatchString(rest) || foreignTroubleSeen(text) ||
+		parts.MatchString(rest) && (verdictPart.MatchString(rest) || badMark.MatchString(rest))
 }
 
 // namesSuccess reports whether a heading says no more than the answer's own status,

@@ -101,7 +101,7 @@ func (d *desk) wouldPass(v view) bool {
 func (d *desk) try(v view, trials []trial) (outcome, bool) {
 	var next *outcome
 	for _, t := range trials {
-		to := d.see(v.at.with(t.change))
+		to := d.awaited(v, t.change)
 		if !to.ok {
 			continue
 		}

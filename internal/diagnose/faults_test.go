@@ -51,6 +51,8 @@ var faults = []fault{
 		slashed(redirectTo(301, func(a ask) string { return "/health/" })),
 		slashed(redirectTo(307, func(a ask) string { return "http://" + hostOf(a.Request) + "/health/" })),
 		slashed(says(404)),
+		slashed(redirectTo(301, func(ask) string { return "http://own.example.test/health/" })), // its own name in every URL
+		slashed(redirectTo(301, func(ask) string { return "http://" + site + "/health/" })),
 	}},
 	{id: "path_redirect", request: true, blind: true, variants: []func(*model) layer{
 		movedTo("/en/health"), movedTo("/app/"),
@@ -335,6 +337,9 @@ var faults = []fault{
 		host := sent
 		return question(t, "alb", "http://127.0.0.2:8443/health", dialect.Options{Host: &host}, known)
 	}, variants: []func(*model) layer{refuses(func(a ask) bool { return a.addr == netip.MustParseAddr("127.0.0.1") && a.port == "8443" })}},
+	// The table alone: [::1] is not reached either, and another port would pass.
+	{id: "ipv6_only", blind: true, variants: []func(*model) layer{refuses(func(a ask) bool { return a.port == "9000" })}, machine: []sockets.Socket{{Local: netip.MustParseAddrPort("[::]:8443"), Backlog: 128, OnlyIPv6: true}, listening("0.0.0.0:9000")}},
+	{id: "bound_to_other_address", blind: true, variants: []func(*model) layer{refuses(func(a ask) bool { return a.port == "9000" })}, machine: []sockets.Socket{listening("192.0.2.9:8443"), listening("0.0.0.0:9000")}},
 	{id: "ipv6_only", blind: true, variants: []func(*model) layer{refuses(func(a ask) bool { return a.addr == netip.IPv6Loopback() && a.port == "8443" })}},
 	{id: "filtered", blind: true, ask: slowQuestion, variants: []func(*model) layer{
 		blocks(broken(exchange.TimedOut, exchange.Dialling)), blocks(broken(exchange.Unreachable, exchange.Dialling)),

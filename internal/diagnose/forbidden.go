@@ -29,7 +29,7 @@ func (d *desk) unauthorized(v view) outcome {
 // forbidden explains a 403 or 451: a rule about the Host, the client, the address
 // that asks or the path, or credentials that are wanted without saying so.
 func (d *desk) forbidden(v view) outcome {
-	trials := slices.Concat(d.prelude(v), d.hostTrials(v), d.clientTrials(v), d.sourceTrials(v))
+	trials := slices.Concat(d.prelude(v), d.hostTrials(v), pastRefusal(d.clientTrials(v)), d.sourceTrials(v))
 	if o, ok := d.try(v, trials); ok {
 		return eitherHost(v, o)
 	}
@@ -64,15 +64,26 @@ func (d *desk) forbidden(v view) outcome {
 		}
 		others := []Finding{seen("auth_required", 0.3, "It may want credentials without saying so.", v)}
 		if d.q.Site == "" {
-			others = append(others, seen("host_not_allowed", 0.4, "It may refuse the Host: tell a public name of the site to find out.", v))
+			others = append(others, seen("host_not_allowed", 0.4, "It may refuse the Host: ask with --site www.example.com to find out.", v))
 		}
 		return only(f, others...)
 	}
 	f := seen("auth_required", 0.55, "Every path is forbidden by the app, whatever is changed: it wants credentials, or knows the client.", v, random)
 	if d.q.Site == "" {
-		return only(seen("host_not_allowed", 0.5, "Every path is forbidden by the app. It may refuse the Host: tell a public name of the site to find out.", v, random), f)
+		return only(seen("host_not_allowed", 0.5, "Every path is forbidden by the app. It may refuse the Host: ask with --site www.example.com to find out.", v, random), f)
 	}
 	return only(f, seen("forbidden_source", 0.35, "It may be a rule about the address that asks.", v))
+}
+
+// pastRefusal makes trials take for progress, too, that a failure of the server
+// comes in place of a refusal: nobody is told of it who is not let in.
+func pastRefusal(trials []trial) []trial {
+	for i, t := range trials {
+		trials[i].further = func(from, to view) bool {
+			return from.status()/100 == 4 && to.status() >= 500 || t.further != nil && t.further(from, to)
+		}
+	}
+	return trials
 }
 
 // eitherHost names the other cause of a front server's own 403 that the Host flips:

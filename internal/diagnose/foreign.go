@@ -47,7 +47,7 @@ func (d *desk) hungUp(v view) outcome {
 		}
 	}
 	if d.q.Site == "" {
-		return only(f, seen("vhost_mismatch", 0.35, "A default server may close connections for a Host that it does not know: tell a public name of the site to find out.", v))
+		return only(f, seen("vhost_mismatch", 0.35, "A default server may close connections for a Host that it does not know: ask with --site www.example.com to find out.", v))
 	}
 	return only(f, seen("not_http", 0.25, "Another protocol's port may do so, too.", v))
 }

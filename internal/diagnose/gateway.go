@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/inservice/inservice/internal/software"
@@ -66,6 +67,9 @@ func (d *desk) gatewayTimeout(v view) outcome {
 func (d *desk) badGateway(v view) outcome {
 	a := v.answer()
 	random := d.random(v)
+	if o, ok := d.unusable(v, random); ok {
+		return o
+	}
 	if random.silent() || random.status() == 504 {
 		return only(seen("upstream_timeout", 0.75, fmt.Sprintf("502 here, and %s for a path that cannot exist: what is behind the front server hangs.", told(random.answer())), v, random))
 	}
@@ -88,6 +92,9 @@ func (d *desk) badGateway(v view) outcome {
 	} else if random.speaks() {
 		f = f.also("A path that cannot exist gives %s: the front server serves that itself.", told(random.answer()))
 	}
+	if n.sibling.name != random.name && n.sibling.status() == a.Status {
+		f = f.also("%s gives %d too.", quoted(n.sibling.request().Path), a.Status)
+	}
 	if n.root.name != v.name && n.root.speaks() {
 		f = f.also("/ gives %s.", told(n.root.answer()))
 	}
@@ -99,58 +106,28 @@ func (d *desk) badGateway(v view) outcome {
 	return only(f)
 }
 
-// neighbours are other paths, and who answers them.
-type neighbours struct {
-	sibling view // below the failing path
-	root    view
-	app     view // one that the app behind the front server answers; not ok if there is none
-}
+// precise are front servers that say 503 where what is behind them refuses the
+// connection. A 502 of theirs blames an answer.
+var precise = map[string]bool{"haproxy": true, "apache": true, "lighttpd": true}
 
-// neighbours asks other paths. Below the failing one is, nearly always, the same
-// location of the front server's configuration, and so the same app; others may go
-// to another one.
-func (d *desk) neighbours(v view) neighbours {
-	n := neighbours{sibling: d.beside(v, pathChange("below", below(v.request().Path))), root: d.root(v)}
-	for _, w := range []view{n.sibling, d.random(v), n.root} {
-		if w.speaks() && w.name != v.name && w.status() <= 500 && !w.frontPage() {
-			n.app = w
-			break
-		}
-	}
-	return n
-}
+// unnamed finds that an app is not reached because its name has no address.
+var unnamed = regexp.MustCompile(`(?i)dns lookup failure|(could not|can.?t|cannot) resolve|name or service not known|no such host`)
 
-// below is a path that cannot exist, below another one.
-func below(path string) string {
-	p, _, _ := cutQuery(path)
-	if p == "" || p[len(p)-1] != '/' {
-		p += "/"
+// unusable explains a 502 at once of a front server that has another status for an
+// app which refuses the connection: whatever other paths give, what is behind it
+// took the request, and answered what can't be used or broke off.
+func (d *desk) unusable(v, random view) (outcome, bool) {
+	a := v.answer()
+	own, isOwn := v.ownPage()
+	if !isOwn || !precise[own.Name] || a.Phases.Total >= waited || unnamed.MatchString(bodyText(a)) {
+		return outcome{}, false
 	}
-	return p + randomPath[1:]
-}
-
-// apart says what it means that the front server fails here while an app behind it
-// answers elsewhere: where the same part of the site fails alike, that part's app is
-// down; where the path is alone, the app's answer is the matter, if the front
-// server says so with this status (blames).
-func (n neighbours) apart(v view, blames bool) outcome {
-	a, app := v.answer(), n.app
-	elsewhere := fmt.Sprintf("%s is answered by the app behind (%s)", quoted(app.request().Path), told(app.answer()))
-	if n.sibling.speaks() && n.sibling.status() >= 502 {
-		f := seen("upstream_down", 0.85, fmt.Sprintf("%s gives %s as well, and %s: what stands behind this part of the site refuses the connection.", quoted(n.sibling.request().Path), told(n.sibling.answer()), elsewhere), v, n.sibling, app)
-		return only(f, seen("upstream_bad_response", 0.3, "Or the app behind answers in this part of the site what the front server cannot use.", v))
+	f := seen("upstream_bad_response", 0.9, fmt.Sprintf("The 502 is %s's own. For an app that refuses the connection it has 503: this one was reached, and broke off or answered what is no HTTP.", own.Title), v)
+	if random.speaks() {
+		f = f.also("A path that cannot exist gives %s.", told(random.answer()))
+		f.Decided = append(f.Decided, random.name)
 	}
-	bad := seen("upstream_bad_response", 0.92, fmt.Sprintf("Only this path gives %d: %s. It is the answer that the front server cannot use.", a.Status, elsewhere), v, app)
-	down := seen("upstream_down", 0.2, "This path alone may go to another server, which is down.", v)
-	if !blames {
-		down = seen("upstream_down", 0.75, fmt.Sprintf("Only this path gives %d: %s. The front server has another status for an answer that it cannot use, so that this path goes to a server of its own, which is down.", a.Status, elsewhere), v, app)
-		return only(down, seen("upstream_bad_response", 0.35, "Or the app behind gives an answer that the front server cannot use.", v))
-	}
-	if a.Phases.Total >= waited {
-		bad.Confidence = 0.6
-		return only(bad, seen("upstream_timeout", 0.5, fmt.Sprintf("It comes only after %.1f s: on this path the app may hang until something ends it.", a.Phases.Total.Seconds()), v), down)
-	}
-	return only(bad, down)
+	return only(f, seen("upstream_down", 0.3, "Or another program listens where the app should.", v)), true
 }
 
 // blunt are front servers that blame an app which is there with a status that others

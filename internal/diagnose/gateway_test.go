@@ -1,11 +1,14 @@
 package diagnose
 
 import (
+	"bytes"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/sockets"
 )
@@ -35,6 +38,19 @@ The proxy server could not handle the request<p>Reason: <strong>Error reading fr
 // answer.
 func client(waits time.Duration) *sockets.Traffic {
 	return &sockets.Traffic{Clients: []sockets.Conn{{Peer: netip.MustParseAddrPort("192.0.2.4:40100"), Unanswered: waits}}, Seen: true}
+}
+
+// socket is somebody else's connection that was answered, and has been silent since
+// more came over it: a WebSocket.
+func socket(silent time.Duration) *sockets.Traffic {
+	t := client(silent)
+	t.Clients[0].Answered = true
+	return t
+}
+
+// hap502 is HAProxy's own page for an app that breaks off.
+func hap502() exchange.Answer {
+	return answer(502, "<html><body><h1>502 Bad Gateway</h1>\nThe server returned an invalid or incomplete response.\n</body></html>\n", "content-type: text/html", "cache-control: no-cache")
 }
 
 // upstream is a connection that the target's own program made.
@@ -87,6 +103,17 @@ func TestGateway(t *testing.T) {
 		{"an app's, while others are served", always, gives(0, bare), nil, client(2 * second), "connection_limit"},
 		{"an app's, while others are idle", always, says(503), nil, client(0), "maintenance_mode"},
 		{"an app's bare phrase, while others are idle", always, gives(0, bare), nil, client(0), "connection_limit"},
+		{"at once, while a WebSocket is open", always, gives(0, hap()), nil, socket(9 * second), "upstream_down"},
+		{"one part of the site, while others are served", part, gives(0, hap()), nil, client(9 * second), "upstream_down"},
+		{"an app's, while a WebSocket is open", always, gives(0, answer(503, "the shop is shut")), nil, socket(9 * second), "maintenance_mode"},
+		{"429, while a WebSocket is open", always, says(429), nil, socket(9 * second), "rate_limited"},
+		{"an app's on all but /, while others are served", func(a ask) bool { return a.path() == "/" }, gives(0, bare), nil, client(2 * second), "connection_limit"},
+		{"an app's on all but /", func(a ask) bool { return a.path() == "/" }, gives(0, bare), nil, nobody, "dependency_down"},
+		{"502 of one that says 503 of a dead app", always, gives(0, hap502()), nil, nobody, "upstream_bad_response"},
+		{"502 of such for one part of the site", part, gives(0, hap502()), nil, nil, "upstream_bad_response"},
+		{"502 of such for a name without address", always, gives(0, apacheUnnamed()), nil, nil, "upstream_down"},
+		{"Varnish's with another page", always, gives(0, answer(503, "<h1>Dienst nicht da</h1>", "Server: Varnish", "X-Varnish: 32770", "Retry-After: 5", "Date: Mon, 02 Jan 2006 15:04:05 GMT", "Content-Type: text/html")), nil, nobody, "upstream_down"},
+		{"an app's through Varnish", always, gives(0, answer(503, "no", "Server: gunicorn", "X-Varnish: 32770", "Via: 1.1 varnish (Varnish/7.1)")), nil, nobody, "maintenance_mode"},
 		{"504 at once", always, says(504), nil, nil, "upstream_down"},
 		{"504 after a while", always, gives(second, nginx(504, "Gateway Time-out")), nil, nil, "upstream_timeout"},
 		{"429, while others are served", always, says(429), nil, client(2 * second), "connection_limit"},
@@ -103,6 +130,96 @@ func TestGateway(t *testing.T) {
 				t.Errorf("got %v, want %s first\n%s", got, test.want, summary(r))
 			}
 		})
+	}
+}
+
+// apacheUnnamed is Apache's own page for an app whose name has no address.
+func apacheUnnamed() exchange.Answer {
+	a := apache502()
+	a.Body = bytes.Replace(a.Body, []byte("Error reading from remote server"), []byte("DNS lookup failure for: app"), 1)
+	return a
+}
+
+// TestUnsigned: a 503 on every path on a page of somebody's own, of a server that
+// tells who it is by its answer to what can't be read.
+func TestUnsigned(t *testing.T) {
+	unread := answer(400, "<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid request.\n</body></html>\n", "content-type: text/html", "cache-control: no-cache")
+	for _, test := range []struct {
+		name   string
+		page   exchange.Answer
+		unread exchange.Answer
+		want   string
+	}{
+		{"HAProxy's", answer(503, "<h1>Sorry</h1>", "Content-Type: text/html"), unread, "upstream_down"},
+		{"an app's through HAProxy", answer(503, "<h1>Sorry</h1>", "Date: Sun, 22 Nov 2026 21:40:34 GMT"), unread, "maintenance_mode"},
+		{"HAProxy's, and it says so", answer(503, "<h1>Down for maintenance</h1>", "Content-Type: text/html"), unread, "maintenance_mode"},
+		{"nginx's", answer(503, "<h1>Sorry</h1>"), nginx(400, "Bad Request"), "maintenance_mode"},
+		{"nobody's", answer(503, "<h1>Sorry</h1>"), answer(400, "no"), "maintenance_mode"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &model{layers: []layer{func(a ask) (exchange.Answer, bool) {
+				if a.Raw != nil {
+					return test.unread, true
+				}
+				return test.page, true
+			}}}
+			if r := m.diagnosed(t, albQuestion(t, true)); len(r.Causes) == 0 || string(r.Causes[0].Cause) != test.want {
+				t.Errorf("want %s first\n%s", test.want, summary(r))
+			}
+		})
+	}
+}
+
+// TestOneKindOfFile: what is behind a front server for names that end alike is down;
+// its home page is a file of the front server's own.
+func TestOneKindOfFile(t *testing.T) {
+	home := answer(200, "<h1>Home</h1>", "Server: nginx/1.22.1", "Content-Type: text/html",
+		"Content-Length: 13", "Last-Modified: Sun, 22 Nov 2026 21:40:34 GMT", `ETag: "6b036152-d"`)
+	app := answer(200, "<h1>Home</h1>", "Server: nginx/1.22.1", "Content-Type: text/html")
+	host := sent
+	q := question(t, "alb", "http://"+target+"/status.php", dialect.Options{Host: &host}, true)
+	for _, test := range []struct {
+		name string
+		home exchange.Answer
+		dead func(ask) bool
+		want string
+	}{
+		{"all of the kind, and a file", home, func(a ask) bool { return strings.HasSuffix(a.path(), ".php") }, "upstream_down"},
+		{"all of the kind, and another app", app, func(a ask) bool { return strings.HasSuffix(a.path(), ".php") }, "upstream_down"},
+		{"one alone, and a file", home, onlyPath("/status.php"), "upstream_down"},
+		{"one alone, and the app", app, onlyPath("/status.php"), "upstream_bad_response"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &model{layers: []layer{func(a ask) (exchange.Answer, bool) {
+				switch {
+				case test.dead(a):
+					return nginx(502, "Bad Gateway"), true
+				case a.path() == "/":
+					return test.home, true
+				}
+				return nginx(404, "Not Found"), true
+			}}}
+			if r := m.diagnosed(t, q); len(r.Causes) == 0 || string(r.Causes[0].Cause) != test.want {
+				t.Errorf("want %s first\n%s", test.want, summary(r))
+			}
+		})
+	}
+}
+
+func onlyPath(path string) func(ask) bool { return func(a ask) bool { return a.path() == path } }
+
+// TestOwnFile: nginx, Apache and Caddy make an ETag of a file's time and length; an
+// app makes its own.
+func TestOwnFile(t *testing.T) {
+	const at = "Last-Modified: Sun, 22 Nov 2026 21:40:34 GMT" // 1795383634
+	for tag, want := range map[string]bool{
+		`"6b036152-d"`: true, `"d-660e453bf5ac0"`: true, `"toxavmd"`: true, `"d-660d1c5f41880"`: false,
+		`W/"d-19e3d9f5b10"`: false, `"6b036152-e"`: false, `"1795383634.0-13-1234"`: false, "": false,
+	} {
+		got := ownFile(answer(200, "<h1>Home</h1>", at, "ETag: "+tag))
+		if got != want {
+			t.Errorf("%s: %v", tag, got)
+		}
 	}
 }
 

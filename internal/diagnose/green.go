@@ -42,6 +42,11 @@ func (d *desk) green(base view, r *Report) {
 		g.redirected()
 	}
 	g.siteRefused()
+	if !limited && len(g.warnings) == 0 {
+		if n, ok := g.headNote(); ok {
+			g.noted = append(g.noted, n)
+		}
+	}
 	if g.seen("cached_ok") {
 		// A cache answers in place of a dead app; that it is dead is the same news.
 		g.drop("front_answers_for_dead_app")
@@ -108,7 +113,13 @@ func (g *greens) look() {
 	if d.q.Site != "" && bareHost(d.q.Site) != bareHost(hostOf(g.base.request())) {
 		host := change{factor: fHost, label: "site", arg: d.q.Site}
 		g.site = d.see(at.with(host))
-		if g.root.name != g.base.name && !redirects(g.site) {
+		if g.site.silent() && g.base.quick() {
+			// Some front servers try for seconds to reach an app that is dead.
+			if w := d.see(at.with(longer).with(host)); w.ok {
+				g.site = w
+			}
+		}
+		if g.root.name != g.base.name && !redirects(g.site) && !g.site.silent() {
 			g.siteRoot = d.see(at.with(host).with(pathChange("/", "/")))
 		}
 	}
@@ -160,7 +171,7 @@ func (g *greens) defaultPage() {
 	empty := v.status() == 200 && len(v.answer().Body) == 0 && v.answer().BodySize == 0 && v.request().Method != "HEAD"
 	// What another name shows instead; that it is refused, or sent elsewhere, is another matter.
 	other := g.site.speaks() && !redirects(g.site) && g.site.status() != 400 && g.site.status() != 401 && g.site.status() != 403 && g.site.status() != 421 && g.site.status() != 429 && !same(g.site, v)
-	whole := g.random.ok && same(g.random, v)
+	whole := g.random.ok && g.samePage(g.random)
 	switch {
 	case welcome:
 		f := seen("default_page_ok", 0.9, fmt.Sprintf("The answer is %s's own page (%s), not the app's.", own.Title, own.Page), v)
@@ -172,12 +183,17 @@ func (g *greens) defaultPage() {
 		g.warn(f)
 	case empty && whole && other, whole && other && (gone(g.site) || g.site.status() >= 500):
 		g.warn(seen("default_page_ok", 0.92, fmt.Sprintf("Any path gives the same %d for a Host that the server does not know; with the site's name as Host it gives %s: it is not the app that answers.", v.status(), told(g.site.answer())), g.site, v, g.random))
+	case v.status() == 200 && (g.site.speaks() && g.site.status() >= 500 || g.site.silent()) && g.alive(g.root) && g.alive(g.random):
+		g.warn(seen("default_page_ok", 0.85, fmt.Sprintf("With the site's name as Host the same request gives %s, and by the load balancer's Host nothing says that an app is missing (%s: %s): what passes is what the server has for a Host that it does not know.", told(g.site.answer()), quoted(g.random.request().Path), told(g.random.answer())), g.site, v, g.random))
 	case empty && whole:
 		if front, ok := software.Fronted(v.answer()); ok && g.d.q.Site == "" {
-			g.warn(seen("default_page_ok", 0.6, fmt.Sprintf("Any path gives an empty 200 from %s: it may be what it says to a Host that it does not know. Tell a public name of the site to find out.", front.Title), v, g.random))
+			g.warn(seen("default_page_ok", 0.6, fmt.Sprintf("Any path gives an empty 200 from %s: it may be what it says to a Host that it does not know. Ask with --site www.example.com to find out.", front.Title), v, g.random))
 		}
 	}
 }
+
+// alive reports whether a path is answered, and not by the word that an app fails.
+func (g *greens) alive(w view) bool { return w.speaks() && w.status() < 500 }
 
 // catchAll: a path that cannot exist passes with the same page.
 func (g *greens) catchAll() {
@@ -186,12 +202,12 @@ func (g *greens) catchAll() {
 	}
 	hit := view{}
 	head := g.base.request().Method == "HEAD" || g.base.request().Method == "OPTIONS"
-	if g.random.ok && g.random.passes() && (same(g.random, g.base) || head && g.random.status() == g.base.status()) {
+	if g.random.ok && g.random.passes() && (g.samePage(g.random) || head && g.random.status() == g.base.status()) {
 		hit = g.random
 	} else if path, _, _ := cutQuery(g.base.request().Path); isHTML(g.base.answer()) && strings.Count(strings.TrimRight(path, "/"), "/") > 1 {
 		// A page of an app below a prefix.
 		w := g.d.see(g.base.at.with(pathChange("beside", path[:strings.LastIndex(strings.TrimRight(path, "/"), "/")]+randomPath)))
-		if w.passes() && same(w, g.base) {
+		if w.passes() && g.samePage(w) {
 			hit = w
 		}
 	}

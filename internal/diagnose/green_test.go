@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,11 @@ var untrues = []untrue{
 				return answer(200, "it works", "Content-Type: text/plain")
 			})(m)
 		},
+		// Somebody else's page, with paths that it has not; the site is dead or ill.
+		unless(func(a ask) bool { return !bySite(a) }, saysNginx(502, "Bad Gateway")),
+		unless(func(a ask) bool { return !bySite(a) }, says(500)),
+		unless(func(a ask) bool { return !bySite(a) }, func(m *model, a ask) exchange.Answer { return took(3*time.Second, nginx(503, "Service Unavailable")) }),
+		unless(func(a ask) bool { return !bySite(a) }, fails(exchange.TimedOut, exchange.Waiting)),
 	}},
 	{id: "catch_all_ok", blind: true, variants: []func(*model) layer{
 		unless(always, body(200, spa, "Content-Type: text/html")),
@@ -96,12 +102,20 @@ var untrues = []untrue{
 		unless(always, func(m *model, a ask) exchange.Answer {
 			return answer(200, fmt.Sprintf("<html><body><h1>Page not found</h1><p>%s is not here. Request 7%d93.</p></body></html>", a.Path, a.n), "Content-Type: text/html")
 		}),
+		unless(always, func(m *model, a ask) exchange.Answer { // a token that is always another, of 22 letters
+			nonce := fmt.Sprintf("%s/x+Q%s==", strings.Repeat(string(rune('a'+a.n%26)), 9), strings.Repeat(string(rune('K'+a.n%7)), 9))
+			return answer(200, fmt.Sprintf(`<title>Panel</title><div data-path=%q></div><script nonce="%s" src=/x.js></script>`, a.Path, nonce), "Content-Type: text/html")
+		}),
+		unless(always, func(m *model, a ask) exchange.Answer { // a short one with a random word and the time
+			return answer(200, fmt.Sprintf("<p>Oops! %s is not here. Ref %c7f%ck, %s</p>", a.Path, 'g'+a.n%19, 'm'+a.n%13, m.clock.Format(time.RFC1123)), "Content-Type: text/html")
+		}),
 		unless(always, body(200, `<html><form><input name=u><input type="password" name=p></form></html>`, "Content-Type: text/html")),
 	}},
 	{id: "front_answers_for_dead_app", blind: true, variants: []func(*model) layer{
 		health(unless(func(a ask) bool { return a.path() == "/health" }, saysNginx(502, "Bad Gateway"))),
 		health(unless(func(a ask) bool { return a.path() == "/health" }, saysNginx(504, "Gateway Time-out"))),
 		unless(func(a ask) bool { return a.path() != "/" }, saysNginx(502, "Bad Gateway")),
+		health(unless(always, body(503, "Momentan nicht da", "Server: Apache", "Content-Type: text/html"))), // a page of its owner's making
 		unless(always, func(m *model, a ask) exchange.Answer { // a front's page that heads itself with its status
 			if a.path() == "/health" {
 				return answer(200, "<html><title>200 OK</title><h1>Error 200 OK</h1><p>OK</p></html>", "Content-Type: text/html")
@@ -187,8 +201,17 @@ func TestHealthy(t *testing.T) {
 		"public may not see it": unless(func(a ask) bool { return !bySite(a) || a.path() != "/health" }, says(403)),
 		"site without the path": unless(func(a ask) bool { return !bySite(a) || a.path() != "/health" }, says(404)),
 		"kept and alive":        unless(onPath("/health"), body(200, "fine", "Age: 3")),
-		"methods":               unless(func(a ask) bool { return a.method() == "GET" }, says(405)),
-		"a browser's only":      unless(func(a ask) bool { return a.path() == "/health" || a.field("Accept-Language") != "" }, says(403)),
+		"an answer of its own": unless(always, func(m *model, a ask) exchange.Answer {
+			return answer(200, fmt.Sprintf("%c%s", 'a'+a.n%26, strings.TrimPrefix(a.Path, "/health")))
+		}),
+		"words that change": unless(always, func(m *model, a ask) exchange.Answer {
+			if a.path() == "/health" {
+				return answer(200, fmt.Sprintf("well %c", 'a'+a.n%26))
+			}
+			return answer(200, fmt.Sprintf("page %c", 'a'+a.n%26))
+		}),
+		"methods":          unless(func(a ask) bool { return a.method() == "GET" }, says(405)),
+		"a browser's only": unless(func(a ask) bool { return a.path() == "/health" || a.field("Accept-Language") != "" }, says(403)),
 	}
 	for name, layers := range well {
 		for _, known := range []bool{true, false} {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -84,8 +85,50 @@ func plainTrial(v view) []trial {
 	}}}
 }
 
+// unverified is the change that leaves the certificate unchecked.
+var unverified = change{factor: fTLS, label: "unverified"}
+
+// untrusted: the certificate does not verify, for which the closed list of causes has
+// no name. A note tells what the experiments show: whether the server has another one
+// for a name that it is asked by, and what comes where nobody looks at it. What is
+// wrong behind it is explained as ever.
+func (d *desk) untrusted(v view) outcome {
+	if o, ok := d.try(v, d.sniTrials(v)); ok {
+		o.chain[0] = o.chain[0].also("Without that name it shows a certificate that does not verify: %s.", quoted(d.distrust(v)))
+		return o
+	}
+	w := d.see(v.at.with(unverified))
+	if !w.ok || len(d.noted) > 0 {
+		return outcome{}
+	}
+	n := Note{ID: "certificate", Grade: Caution, Evidence: []string{quoted(d.distrust(v)), fmt.Sprintf("With %s the same request gives %s; without, %s.", unverified.text(), told(w.answer()), told(v.answer()))}}
+	if w.passes() {
+		n.Text = "The certificate does not verify, and nothing else is wrong: where it is not looked at, the probe passes."
+		d.noted = append(d.noted, n)
+		return outcome{solved: true}
+	}
+	n.Text = "The certificate does not verify. Where it is not looked at, the probe fails as well: that is not all that is wrong."
+	d.noted = append(d.noted, n)
+	return d.explain(w.at)
+}
+
+// distrust is why a certificate does not verify, in the words of whoever looked.
+func (d *desk) distrust(v view) string {
+	a := v.answer()
+	switch {
+	case a.TLS != nil && a.TLS.VerifyError != nil:
+		return a.TLS.VerifyError.Error()
+	case a.Err != nil:
+		return a.Err.Error()
+	}
+	return told(a)
+}
+
 // handshake explains why TLS did not come about.
 func (d *desk) handshake(v view) outcome {
+	if v.answer().Failure == exchange.Untrusted {
+		return d.untrusted(v)
+	}
 	if o, ok := d.certificateWanted(v); ok {
 		return o
 	}
@@ -152,7 +195,7 @@ func (d *desk) certificateWanted(v view) (outcome, bool) {
 func (d *desk) failedHandshake(v view) outcome {
 	a := v.answer()
 	alert := alertOf(a)
-	name := "tell a public name of the site to find out"
+	name := "ask with --site www.example.com to find out"
 	switch {
 	case alert == 112:
 		return only(seen("sni_required", 0.8, "It refuses the handshake with 'unrecognised name'; "+name+".", v))
@@ -168,8 +211,6 @@ func (d *desk) failedHandshake(v view) outcome {
 		return only(seen("wrong_protocol_plain", 0.6, "What it answers to the TLS hello is no TLS.", v))
 	case a.Failure == exchange.NotTLS:
 		return only(seen("wrong_protocol_plain", 0.8, "What it answers to the TLS hello is no TLS: "+excerpt(a.Received)+".", v))
-	case a.Failure == exchange.Untrusted:
-		return outcome{}
 	case v.silent():
 		return only(seen("no_response", 0.6, "It accepts the connection and never answers the TLS hello, nor a plain request.", v))
 	}

@@ -67,8 +67,11 @@ func (d *desk) candidates(v, root view) []string {
 // missing explains a 404 or 410: another virtual host took the request, or the
 // path is wrong, and then where the right one is.
 func (d *desk) missing(v view) outcome {
-	trials := slices.Concat(d.prelude(v), d.hostTrials(v), d.slashTrial(v))
+	trials := slices.Concat(d.prelude(v), sentElsewhere(d.hostTrials(v)), d.slashTrial(v))
 	if o, ok := d.try(v, trials); ok {
+		return o
+	}
+	if o, ok := d.hushed(v); ok {
 		return o
 	}
 	a := v.answer()
@@ -78,6 +81,10 @@ func (d *desk) missing(v view) outcome {
 		if o, ok := d.try(v, late); ok && o.solved {
 			return o
 		}
+	}
+	// What strangers may not see is hidden from them.
+	if o, ok := d.try(v, d.sourceTrials(v)); ok && o.solved {
+		return o
 	}
 	root := d.root(v)
 	f := seen("not_found", 0.85, fmt.Sprintf("A path that cannot exist gives %s too: there is nothing at %s.", told(random.answer()), quoted(v.request().Path)), v, random)
@@ -103,9 +110,52 @@ func (d *desk) missing(v view) outcome {
 	}
 	if d.q.Site == "" && v.frontPage() && f.Confidence < 0.95 {
 		f.Confidence = 0.6
-		return only(f, seen("vhost_mismatch", 0.4, "The 404 is the front server's own: its default server may have answered. Tell a public name of the site to find out.", v))
+		return only(f, seen("vhost_mismatch", 0.4, "The 404 is the front server's own: its default server may have answered. Ask with --site www.example.com to find out.", v))
 	}
 	return only(f)
+}
+
+// sentElsewhere makes of trials of the Host that what fails as a front server's own
+// words, in place of a 404 in others', was sent to another part of the server.
+func sentElsewhere(trials []trial) []trial {
+	for i, t := range trials {
+		trials[i].meaning = func(from, to view) Finding {
+			f := t.meaning(from, to)
+			if f.Cause == "host_not_allowed" && to.frontPage() && to.status() >= 502 {
+				f.Cause = "vhost_mismatch"
+				f = f.also("By that name the front server sends it elsewhere.")
+			}
+			return f
+		}
+	}
+	return trials
+}
+
+// hushed: by the site's name there was no answer in the time that an experiment
+// has, where there is one at once without. That is another answer, though no word
+// was heard: what takes the request there may try for seconds to reach an app that
+// is down. It is asked once more, with all the time that is left.
+func (d *desk) hushed(v view) (outcome, bool) {
+	if d.q.Site == "" || v.at.has(fHost) || !v.quick() {
+		return outcome{}, false
+	}
+	at := v.at.with(change{factor: fHost, label: "site", arg: d.q.Site})
+	silent := d.see(at)
+	if !silent.silent() {
+		return outcome{}, false
+	}
+	w := d.see(at.with(change{factor: fWait, label: "longer"}))
+	if !w.ok {
+		w = silent
+	}
+	f := seen("vhost_mismatch", 0.8, fmt.Sprintf("With %s the same request is not answered within %.1f s; without, %s at once: by that name it goes to another part of the server.", at.changes[len(at.changes)-1].text(), silent.answer().Phases.Total.Seconds(), told(v.answer())), silent, v)
+	behind := outcome{chain: []Finding{seen("upstream_timeout", 0.5, "What takes the request by that name waits for an app that does not answer, or tries again and again to reach one.", w)}}
+	if w.speaks() {
+		f = f.also("After %.1f s comes %s.", w.answer().Phases.Total.Seconds(), told(w.answer()))
+		f.Decided = append([]string{w.name}, f.Decided...)
+		behind = d.explain(w.at)
+	}
+	return outcome{chain: append([]Finding{f}, behind.chain...), others: behind.others, solved: behind.solved}, true
 }
 
 // wrongMethod explains a 405 or 501.

@@ -2,13 +2,8 @@ package diagnose
 
 import (
 	"fmt"
-	"net/netip"
-	"regexp"
 	"strings"
 )
-
-// addressText finds addresses in a body.
-var addressText = regexp.MustCompile(`\b\d{1,3}(\.\d{1,3}){3}\b`)
 
 // notes are what is worth knowing of a probe that passes.
 func (g *greens) notes() []Note {
@@ -21,8 +16,8 @@ func (g *greens) notes() []Note {
 		name, _, _ := strings.Cut(cookie, "=")
 		add("cookie", Caution, "Each probe gets a cookie: if that is a session, each probe makes one.", "Set-Cookie: "+quoted(name)+"=…")
 	}
-	if total := a.Phases.Total; total > g.d.timeout()/2 {
-		add("slow", Caution, fmt.Sprintf("The answer takes %.1f s of the %.1f s that the load balancer waits: under load it will fail.", total.Seconds(), g.d.timeout().Seconds()))
+	if total := a.Phases.Total; total > g.d.waits()/2 {
+		add("slow", Caution, fmt.Sprintf("The answer takes %.1f s of the %.1f s that the load balancer waits: under load it will fail.", total.Seconds(), g.d.waits().Seconds()))
 	}
 	if to, ok := location(g.base); ok {
 		add("redirect", Caution, fmt.Sprintf("It passes as a redirect to %s: what is there is not looked at.", to))
@@ -36,11 +31,9 @@ func (g *greens) notes() []Note {
 	if t := a.TLS; t != nil && t.VerifyError != nil {
 		add("certificate", Hint, "The certificate does not verify; this load balancer does not look.", quoted(t.VerifyError.Error()))
 	}
-	if v, ok := tree(a); ok {
-		if m, isMap := v.(map[string]any); isMap && (len(m) > 4 || addressText.Match(a.Body)) {
-			if _, err := netip.ParseAddr(bareHost(hostOf(g.base.request()))); err == nil && len(m) > 2 {
-				add("leak", Hint, "The health answer tells strangers details of the app.", quoted(bodyText(a)))
-			}
+	for _, look := range []func() (Note, bool){g.leakNote, g.laneNote} {
+		if n, ok := look(); ok {
+			notes = append(notes, n)
 		}
 	}
 	return notes

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/inservice/inservice/internal/dialect"
 	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/sockets"
 )
@@ -113,5 +115,20 @@ func TestOtherPorts(t *testing.T) {
 	}
 	if got := ports(); len(got) != mostPorts || got[0] != 8080 {
 		t.Errorf("of many: %v", got)
+	}
+}
+
+// TestNoAddress: localhost is an address like others; of another name nobody says
+// that the port has no listener where the table shows one.
+func TestNoAddress(t *testing.T) {
+	for name, want := range map[string]string{"localhost": "ipv6_only", "web.example.test": "refused"} {
+		m := &model{}
+		m.layers = []layer{refuses(func(a ask) bool { return a.addr == netip.IPv6Loopback() })(m)}
+		q := question(t, "alb", "http://"+name+":8443/health", dialect.Options{}, false)
+		q.Machine.Sockets = []sockets.Socket{{Local: netip.MustParseAddrPort("[::]:8443"), Backlog: 128, OnlyIPv6: true}}
+		r := m.diagnosed(t, q)
+		if got := ids(r.Causes); len(got) == 0 || got[0] != want || strings.Contains(summary(r), "knows no listener") {
+			t.Errorf("%s: got %v, want %s\n%s", name, got, want, summary(r))
+		}
 	}
 }

@@ -5,14 +5,18 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/sockets"
 )
 
-// target is the address and port asked, if the address is one.
+// target is the address and port asked, if the address is one, or localhost.
 func (v view) target() (addr netip.Addr, port uint16, ok bool) {
 	host, p := splitAddress(v.request().Address)
+	if strings.EqualFold(host, "localhost") {
+		host = "127.0.0.1"
+	}
 	addr, err := netip.ParseAddr(host)
 	n, err2 := strconv.ParseUint(p, 10, 16)
 	return addr.Unmap(), uint16(n), err == nil && err2 == nil
@@ -79,13 +83,16 @@ func (d *desk) nobodyThere(v view) outcome {
 		behind := d.explain(w.at)
 		return outcome{chain: append([]Finding{f}, behind.chain...), others: behind.others, solved: behind.solved}
 	}
+	if f, ok := d.elsewhere(v, tried); ok {
+		return only(f)
+	}
 	o, asked, ok := d.otherPort(v)
 	if ok {
 		return o
 	}
 	f := seen("refused", 0.8, "The connection is refused: nothing listens on the port.", append([]view{v}, tried...)...)
 	switch {
-	case len(d.q.Machine.Sockets) > 0:
+	case len(d.q.Machine.Sockets) > 0 && !d.listed(port):
 		f.Confidence = 0.95
 		f = f.also("The kernel's table knows no listener on it at any address of this machine.")
 		if asked > 0 {
@@ -96,6 +103,35 @@ func (d *desk) nobodyThere(v view) outcome {
 		f = f.also("So it is at the machine's other addresses.")
 	}
 	return only(f)
+}
+
+// elsewhere finds in the kernel's table alone that the asked port is listened on at
+// other addresses of this machine only, though none of them could be reached: as
+// where a firewall, or a machine without an IPv6 loopback, is in the way.
+func (d *desk) elsewhere(v view, tried []view) (Finding, bool) {
+	addr, port, ok := v.target()
+	if !ok {
+		return Finding{}, false
+	}
+	for _, s := range d.q.Machine.Sockets {
+		a := s.Local.Addr()
+		if s.Local.Port() != port || a.IsUnspecified() && a.Is4() || a.Unmap() == addr {
+			continue
+		}
+		f := seen("bound_to_other_address", 0.85, "", append([]view{v}, tried...)...)
+		if addr.Is4() && a.Is6() && (a.IsUnspecified() || a.IsLoopback()) {
+			f.Cause, f.Confidence = "ipv6_only", 0.9
+		}
+		f = f.also("The connection is refused, and the kernel's table shows %s: on that port it listens there, and not at %s.", s, addr)
+		f.Values["app"] = s.Local.String()
+		return f, true
+	}
+	return Finding{}, false
+}
+
+// listed reports whether the kernel's table has a listener on a port at any address.
+func (d *desk) listed(port uint16) bool {
+	return slices.ContainsFunc(d.q.Machine.Sockets, func(s sockets.Socket) bool { return s.Local.Port() == port })
 }
 
 // wildcard6 reports whether the port is bound to all of IPv6.

@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"strconv"
 )
 
 // redirect explains a 3xx.
@@ -124,7 +126,33 @@ func (d *desk) toHTTPS(v view, to place) outcome {
 	if names := d.hostNames(v); len(names) > 0 {
 		f = f.also("Nor does Host: %s.", quoted(names[0].arg))
 	}
+	if w := d.securePort(v, to); speaksTLS(v, w) {
+		_, port := splitAddress(w.request().Address)
+		f = f.also("Port %s of this machine speaks TLS: there the same request gives %s.", port, told(w.answer()))
+		f.Values["otherport"] = port
+		f.Decided = append(f.Decided, w.name)
+	}
 	return only(f)
+}
+
+// securePort asks by TLS the port of this machine that a redirect to https leads to,
+// or the usual ones for TLS, as far as somebody listens there.
+func (d *desk) securePort(v view, to place) view {
+	addr, own, ok := v.target()
+	if !ok || v.request().TLS != nil || v.at.has(fPort) {
+		return view{}
+	}
+	for _, label := range []string{cmp.Or(to.port, "443"), "443", "8443"} {
+		port, err := strconv.ParseUint(label, 10, 16)
+		if err != nil || uint16(port) == own || len(d.q.Machine.Takers(uint16(port), addr)) == 0 {
+			continue
+		}
+		w := d.see(v.at.with(change{factor: fPort, label: label}).with(change{factor: fTLS, label: "on"}))
+		if speaksTLS(v, w) {
+			return w
+		}
+	}
+	return view{}
 }
 
 // httpsAndName: two conditions at once, https and a name. The Location is the same as
@@ -192,58 +220,21 @@ func (d *desk) canonical(v view, to place) outcome {
 		l, ok := location(w)
 		return w.closed() || w.speaks() && (!ok || l.host == here(w).host && !sameRedirect(v, w))
 	}
-	if o, ok := d.try(v, []trial{{change{factor: fHost, label: "location", arg: name}, means, past}}); ok {
+	byName := change{factor: fHost, label: "location", arg: name}
+	if !d.see(v.at.with(byName)).passes() {
+		if o, ok := d.pathAlone(v, to); ok {
+			return o
+		}
+	}
+	if o, ok := d.try(v, []trial{{byName, means, past}}); ok {
+		return o
+	}
+	if o, ok := d.nameAndPath(v, to, byName); ok {
 		return o
 	}
 	if o, ok := d.try(v, append(d.versionTrials(v), d.hostTrials(v)...)); ok && o.solved {
 		return o
 	}
 	f := located(seen("canonical_host_redirect", 0.7, fmt.Sprintf("It redirects to another host name: %s. Asked by that name, it redirects as well.", to), v))
-	return only(f)
-}
-
-// otherPath: the same site, another path.
-func (d *desk) otherPath(v view, to place) outcome {
-	slash, _ := toggled(here(v).path)
-	id, label := "path_redirect", "location"
-	if slash == to.path {
-		id, label = "trailing_slash", "slash"
-	}
-	means := func(from, w view) Finding {
-		f := flipped("trailing_slash", 0.96, from, w)
-		if id == "path_redirect" {
-			f = flipped("path_redirect", 0.95, from, w)
-			if loginForm.Match(w.answer().Body) {
-				f = seen("login_redirect", 0.85, fmt.Sprintf("It redirects to %s, a page that asks for a password.", to), w, v)
-			}
-		}
-		f.Location = to.String()
-		return f
-	}
-	back := false
-	past := func(from, w view) bool {
-		l, ok := location(w)
-		if ok && l.path == here(from).path && l.host == here(w).host {
-			back = true
-			return false
-		}
-		return w.speaks() || w.closed()
-	}
-	if o, ok := d.try(v, []trial{{pathChange(label, to.path), means, past}}); ok {
-		return o
-	}
-	if back {
-		f := seen("redirect_loop", 0.93, fmt.Sprintf("It redirects to %s, and from there back.", to), v)
-		f.Location = to.String()
-		return only(f)
-	}
-	if o, ok := d.try(v, d.hostTrials(v)); ok && o.solved {
-		return o
-	}
-	f := seen("path_redirect", 0.7, fmt.Sprintf("It redirects to %s.", to), v)
-	if id == "trailing_slash" {
-		f = seen("trailing_slash", 0.75, fmt.Sprintf("It redirects to %s: the same path but for the slash.", to), v)
-	}
-	f.Location = to.String()
 	return only(f)
 }

@@ -93,7 +93,7 @@ func (w world) firstLook(q *Question, first Experiment, base chan Observation) O
 	}
 	select {
 	case o := <-base:
-		if a := o.Answers; len(a) > 0 && (a[0].Status >= 500 || a[0].Status == 429) {
+		if a := o.Answers; len(a) > 0 && (passed(o.Verdict) || a[0].Status >= 500 || a[0].Status == 429) {
 			q.after = w.traffic(*q)
 		}
 		return o

@@ -103,6 +103,10 @@ func (d *desk) allSilent(v, random, alone view) outcome {
 			return only(f, seen("no_response", 0.4, "It accepts nothing, whatever is sent.", v))
 		}
 	}
+	if longest := d.othersWait(); longest > 0 {
+		f := seen("worker_saturated", 0.6, fmt.Sprintf("The connection stands, and nothing comes back on any path; before this request came another one of somebody else's, which has waited %.1f s: what answers works on that.", longest.Seconds()), v, random)
+		return only(f, seen("no_response", 0.45, "Or it answers nobody, whatever is sent.", v), seen("upstream_timeout", 0.4, "Or it waits for what is behind it, for everybody.", v))
+	}
 	f := seen("no_response", 0.7, "The connection stands, and whatever is sent, nothing comes back: another path, TLS, a PROXY header, another Host.", v, random)
 	if alone.speaks() {
 		f = seen("no_response", 0.7, fmt.Sprintf("Every path is met by silence. The HTTP side of the server lives (%s: %s): what it hands requests to hangs.", alone.o.Experiment.Change, told(alone.answer())), v, random, alone)
@@ -113,6 +117,18 @@ func (d *desk) allSilent(v, random, alone view) outcome {
 		saturated.Confidence = 0.35
 	}
 	return only(f, saturated)
+}
+
+// othersWait is how long somebody else's request had waited on the port for its
+// first byte when the load balancer's had for a glance, if clearly longer; else 0.
+func (d *desk) othersWait() time.Duration {
+	if d.q.during == nil {
+		return 0
+	}
+	if w := d.q.during.LongestFirst(); w > glance*5/4+200*time.Millisecond {
+		return w
+	}
+	return 0
 }
 
 // ownFiles are paths that a front server often serves itself, without the app.
@@ -135,15 +151,15 @@ func (v view) quickAgain(d *desk) bool {
 
 // lateTLS asks once more and waits longer, where the base could not be patient.
 func (d *desk) lateTLS(v view) (outcome, bool) {
-	longer := v.at.with(change{factor: fWait, label: "longer"})
-	if _, made := d.known[key(longer.name())]; v.request().TLS == nil || !made && d.left() < d.timeout()+500*time.Millisecond {
+	longest := v.at.with(longer)
+	if _, made := d.known[key(longest.name())]; v.request().TLS == nil || !made && d.left() < d.timeout()+500*time.Millisecond {
 		return outcome{}, false
 	}
-	w := d.see(longer)
+	w := d.see(longest)
 	if !w.passes() {
 		return outcome{}, false
 	}
-	f := flipped("slow_response", 0.95, v, w).also("It takes %.1f s; the load balancer waits %.1f s.", w.answer().Phases.Total.Seconds(), d.timeout().Seconds())
+	f := flipped("slow_response", 0.95, v, w).also("It takes %.1f s; the load balancer waits %.1f s.", w.answer().Phases.Total.Seconds(), d.waits().Seconds())
 	f.Values["timeout"] = strconv.Itoa(int(w.answer().Phases.Total.Seconds()) + 1)
 	return outcome{chain: []Finding{f}, solved: true}, true
 }
@@ -151,20 +167,20 @@ func (d *desk) lateTLS(v view) (outcome, bool) {
 // someSilence: some paths are answered and others are not.
 func (d *desk) someSilence(v, random view) outcome {
 	path := quoted(v.request().Path)
-	answered := fmt.Sprintf("%s is answered at once (%s), %s never.", quoted(random.request().Path), told(random.answer()), path)
+	answered := fmt.Sprintf("%s is answered at once (%s), and from %s no answer came in %.1f s.", quoted(random.request().Path), told(random.answer()), path, v.answer().Phases.Total.Seconds())
 	front, fronted := software.Fronted(random.answer())
 	if random.frontPage() || fronted {
 		f := seen("upstream_timeout", 0.75, answered+" "+front.Title+" serves the one itself and waits for the app with the other: the app hangs.", v, random)
 		return only(f, seen("worker_saturated", 0.45, "All workers behind it may be busy.", v), seen("slow_response", 0.3, "It may answer later than was waited for.", v))
 	}
-	f := seen("slow_response", 0.6, answered+fmt.Sprintf(" It did not come within %.1f s either: what it does takes too long or hangs.", v.answer().Phases.Total.Seconds()), v, random)
+	f := seen("slow_response", 0.6, answered+" What that does takes longer or hangs.", v, random)
 	return only(f, seen("upstream_timeout", 0.35, "It may wait for something behind it that hangs.", v), seen("no_response", 0.3, "", v))
 }
 
 // slow: the answer comes, and passes, later than the load balancer waits.
 func (d *desk) slow(v view) outcome {
 	a := v.answer()
-	f := seen("slow_response", 0.95, fmt.Sprintf("%d comes after %.1f s; the load balancer waits %.1f s.", a.Status, a.Phases.Total.Seconds(), d.timeout().Seconds()), v)
+	f := seen("slow_response", 0.95, fmt.Sprintf("%d comes after %.1f s; the load balancer waits %.1f s for an answer.", a.Status, a.Phases.Total.Seconds(), d.waits().Seconds()), v)
 	if w := d.again(v.at, 1); w.ok && !w.passes() {
 		f = f.also("It is not the first one only: again it did not come in time.")
 		f.Decided = append(f.Decided, w.name)

@@ -135,6 +135,9 @@ func (d *desk) refusedRequest(v view) outcome {
 	if a.Status != 406 {
 		trials = append(trials, d.sourceTrials(v)...)
 	}
+	if a.Status == 400 && random.status() == 400 {
+		trials = append(trials, d.proxyTrial(v)...)
+	}
 	if o, ok := d.try(v, trials); ok && o.solved {
 		return o
 	}
@@ -150,7 +153,7 @@ func (d *desk) refusedRequest(v view) outcome {
 	case a.Status == 426 || a.Status == 505:
 		return only(seen("http_version_rejected", 0.7, fmt.Sprintf("It answers %d: not this version of HTTP.", a.Status), v, random))
 	case everywhere && d.q.Site == "":
-		return only(seen("host_not_allowed", 0.5, fmt.Sprintf("It answers %d on every path: it may refuse the Host. Tell a public name of the site to find out.", a.Status), v, random))
+		return only(seen("host_not_allowed", 0.5, fmt.Sprintf("It answers %d on every path: it may refuse the Host. Ask with --site www.example.com to find out.", a.Status), v, random))
 	case everywhere:
 		return only(seen("host_not_allowed", 0.35, fmt.Sprintf("It answers %d on every path, whatever was changed. The site's name as Host did not help; another name may.", a.Status), v, random))
 	case a.Status == 400 || a.Status == 422:
@@ -163,6 +166,10 @@ func (d *desk) refusedRequest(v view) outcome {
 func (d *desk) crash(v view) outcome {
 	a := v.answer()
 	trials := slices.Concat(d.prelude(v), d.forwardedTrials(v, 2), d.hostTrials(v))
+	if clients := d.clientTrials(v); a.Phases.Total >= waited && len(clients) > 0 {
+		// There is time for few, and who is kept waiting on purpose is known by this.
+		trials = slices.Concat(d.prelude(v), clients[len(clients)-1:], d.hostTrials(v), d.forwardedTrials(v, 2))
+	}
 	if a.Status == 505 {
 		trials = append(d.versionTrials(v), trials...)
 	}

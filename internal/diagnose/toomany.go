@@ -19,11 +19,11 @@ func (d *desk) limited(v view) outcome {
 	}
 	if c := d.crowd(); c.served(v) {
 		full := c.crowdedOut(v)
-		if len(d.sources(v)) > 0 { // and none of them was let through
+		if len(d.sources(v)) > 0 && c.waiting(v) { // and none of them was let through
 			full.Confidence, f.Confidence = 0.6, 0.5
 			return only(full.also("A first request from another address is turned away, too: it is no limit of requests by address."), f)
 		}
-		full.Confidence = 0.45
+		full.Confidence = min(full.Confidence, 0.45)
 		return only(f, full)
 	}
 	return only(f)
@@ -70,6 +70,7 @@ type crowd struct {
 	known   bool // the kernel could be asked
 	open    int  // connections
 	longest time.Duration
+	first   time.Duration // longest of those that have had no byte of an answer: no WebSocket is among them
 }
 
 // crowd asks what was seen on the port after the answer.
@@ -78,15 +79,25 @@ func (d *desk) crowd() crowd {
 	if t == nil {
 		return crowd{}
 	}
-	return crowd{known: true, open: len(t.Clients), longest: t.Longest()}
+	c := crowd{known: true, open: len(t.Clients), longest: t.Longest(), first: t.LongestFirst()}
+	if d.q.Probe.Request.TLS != nil {
+		c.first = c.longest // each handshake has brought bytes
+	}
+	return c
 }
 
 // served reports whether somebody else's request is being worked on: it has waited
 // clearly longer than one takes that is turned away as v's was. Where the server
 // itself is at fault, nobody waits longer than v did.
-func (c crowd) served(v view) bool {
-	return c.longest > v.answer().Phases.Total*5/4+200*time.Millisecond
-}
+func (c crowd) served(v view) bool { return c.longest > longerThan(v) }
+
+// waiting reports whether one of those that are served waits for its first answer.
+// Of the others each may be the half of a conversation that owes nobody anything.
+func (c crowd) waiting(v view) bool { return c.first > longerThan(v) }
+
+// longerThan is how long others' requests must have waited to be of another kind
+// than v.
+func longerThan(v view) time.Duration { return v.answer().Phases.Total*5/4 + 200*time.Millisecond }
 
 // crowdedOut is what it means that others are served, and the load balancer is not.
 func (c crowd) crowdedOut(v view, others ...view) Finding {
@@ -95,6 +106,9 @@ func (c crowd) crowdedOut(v view, others ...view) Finding {
 	if a.Phases.Total > 100*time.Millisecond {
 		when = fmt.Sprintf("after %.1f s", a.Phases.Total.Seconds())
 	}
-	text := fmt.Sprintf("%d comes %s, and somebody else's request on the same port has waited %.1f s for its answer meanwhile: others take up the places.", a.Status, when, c.longest.Seconds())
-	return seen("connection_limit", 0.8, text, append([]view{v}, others...)...)
+	views := append([]view{v}, others...)
+	if c.waiting(v) {
+		return seen("connection_limit", 0.8, fmt.Sprintf("%d comes %s, and somebody else's request on the same port has waited %.1f s for its answer meanwhile: others take up the places.", a.Status, when, c.first.Seconds()), views...)
+	}
+	return seen("connection_limit", 0.4, fmt.Sprintf("%d comes %s, and on a connection of somebody else's to the same port, which was answered before, nothing has come back for %.1f s: a request that takes up a place, or a WebSocket, which owes no answer.", a.Status, when, c.longest.Seconds()), views...)
 }

@@ -231,12 +231,12 @@ func TestUndecided(t *testing.T) {
 		word  string
 	}{
 		"421 on every path":       {unless(always, says(421)), albQuestion, "vhost_mismatch", ""},
-		"400 on every path":       {unless(always, says(400)), albQuestion, "host_not_allowed", "public name"},
+		"400 on every path":       {unless(always, says(400)), albQuestion, "host_not_allowed", "--site www.example.com"},
 		"403 of nginx everywhere": {unless(always, saysNginx(403, "Forbidden")), albQuestion, "forbidden_source", "address"},
-		"403 of the app":          {unless(always, says(403)), albQuestion, "host_not_allowed", "public name"},
+		"403 of the app":          {unless(always, says(403)), albQuestion, "host_not_allowed", "--site www.example.com"},
 		"404 of nginx":            {unless(always, saysNginx(404, "Not Found")), albQuestion, "not_found", ""},
-		"unrecognised name":       {handshake(func(*exchange.TLS) (exchange.Answer, bool) { return alert(112, false), true }), tlsQuestion, "sni_required", "public name"},
-		"handshake failure":       {handshake(func(*exchange.TLS) (exchange.Answer, bool) { return alert(40, false), true }), tlsQuestion, "sni_required", "public name"},
+		"unrecognised name":       {handshake(func(*exchange.TLS) (exchange.Answer, bool) { return alert(112, false), true }), tlsQuestion, "sni_required", "--site www.example.com"},
+		"handshake failure":       {handshake(func(*exchange.TLS) (exchange.Answer, bool) { return alert(40, false), true }), tlsQuestion, "sni_required", "--site www.example.com"},
 		"broken off": {handshake(func(*exchange.TLS) (exchange.Answer, bool) {
 			return broken(exchange.Closed, exchange.Handshaking), true
 		}), tlsQuestion, "closed_no_response", ""},

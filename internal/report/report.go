@@ -122,10 +122,10 @@ type Exchange struct {
 
 // Phases is where the time of the load balancer's own probe went.
 type Phases struct {
-	DialMS      float64 `json:"dial_ms"`
-	TLSMS       float64 `json:"tls_ms"`
-	FirstByteMS float64 `json:"first_byte_ms"`
-	TotalMS     float64 `json:"total_ms"`
+	DialMS      float64  `json:"dial_ms"`
+	TLSMS       float64  `json:"tls_ms"`
+	FirstByteMS *float64 `json:"first_byte_ms"` // nil if none came
+	TotalMS     float64  `json:"total_ms"`
 }
 
 // Of makes the View of a diagnosis. Target is what the user gave.
@@ -151,7 +151,13 @@ func Of(target, site string, p dialect.Probe, r diagnose.Report) View {
 	}
 	finding := func(f diagnose.Finding, better string) Finding {
 		f.Evidence = hide.lines(f.Evidence)
-		return findingOf(f, p.Profile.Name, names, values, better)
+		whose := names
+		if f.Programs != nil {
+			whose = f.Programs
+		}
+		made := findingOf(f, whose, values)
+		made.mendedAtBalancer(f, p.Profile.Name, offer{values, better, secured(f, p.Request.Address, r.Observations)})
+		return made
 	}
 	for _, f := range r.Causes {
 		v.Causes = append(v.Causes, finding(f, pathThatPassed(f, p.Request.Path, r.Observations)))
@@ -168,7 +174,7 @@ func Of(target, site string, p dialect.Probe, r diagnose.Report) View {
 	if len(r.Observations) > 0 {
 		v.Exchange = v.Experiments[0].Exchange
 		for _, a := range r.Observations[0].Answers {
-			v.Phases.add(a.Phases)
+			v.Phases.add(a)
 		}
 	}
 	return v
@@ -186,39 +192,26 @@ func pathThatPassed(f diagnose.Finding, own string, observations []diagnose.Obse
 	return ""
 }
 
-// findingOf is a finding with its row of the table of causes, for this server
-// and this load balancer. Better is the path that its check should ask for; empty
-// if that is not known.
-func findingOf(f diagnose.Finding, balancer string, software []string, known map[string]string, better string) Finding {
+// findingOf is a finding with its row of the table of causes, for this server.
+func findingOf(f diagnose.Finding, software []string, known map[string]string) Finding {
 	row, _ := cause.Lookup(f.Cause)
+	values := valuesOf(f, known)
+	fix, _ := row.FixFor(software)
+	return Finding{
+		ID: f.Cause, Title: row.Title, Confidence: f.Confidence,
+		Evidence: append([]string{}, f.Evidence...), Decided: append([]string{}, f.Decided...),
+		Fix: strings.TrimSpace(cause.Fill(fix.Text+" "+row.Never, values)), FixFor: fix.Software, FixFile: fix.File, FixPlace: fix.Place, FixLines: cause.Fill(fix.Lines, values),
+	}
+}
+
+// valuesOf joins what is known of the probe with what was found.
+func valuesOf(f diagnose.Finding, known map[string]string) map[string]string {
 	values := maps.Clone(known)
 	maps.Copy(values, f.Values)
 	if f.Location != "" {
 		values["location"] = f.Location
 	}
-	fix, _ := row.FixFor(software)
-	made := Finding{
-		ID: f.Cause, Title: row.Title, Confidence: f.Confidence,
-		Evidence: append([]string{}, f.Evidence...), Decided: append([]string{}, f.Decided...),
-		Fix: cause.Fill(fix.Text, values), FixFor: fix.Software, FixFile: fix.File, FixPlace: fix.Place, FixLines: cause.Fill(fix.Lines, values),
-	}
-	if row.Balancer == "" {
-		return made
-	}
-	made.Balancer = cause.Fill(row.Balancer, values)
-	for _, knob := range row.Knobs {
-		s, ok := cause.SettingFor(balancer, knob)
-		if !ok {
-			continue
-		}
-		values := values
-		if knob == cause.Path { // the one that is asked now is what is wrong
-			values = maps.Clone(values)
-			values["path"] = cmp.Or(f.Values["other"], better)
-		}
-		made.Settings = append(made.Settings, Setting{string(knob), cause.Fill(s.Text, values), cause.Fill(s.Lines, values), s.Can})
-	}
-	return made
+	return values
 }
 
 // placeholders are what is known of the values that package cause asks for.
@@ -289,11 +282,17 @@ func wire(text, binary string) []byte {
 	return []byte(text)
 }
 
-func (p *Phases) add(more exchange.Phases) {
-	p.DialMS += milliseconds(more.Dial)
-	p.TLSMS += milliseconds(more.TLS)
-	p.FirstByteMS += milliseconds(more.FirstByte)
-	p.TotalMS += milliseconds(more.Total)
+func (p *Phases) add(a exchange.Answer) {
+	p.DialMS += milliseconds(a.Phases.Dial)
+	p.TLSMS += milliseconds(a.Phases.TLS)
+	p.TotalMS += milliseconds(a.Phases.Total)
+	if len(a.Received) > 0 { // else it is how long one came to nothing was waited for
+		first := milliseconds(a.Phases.FirstByte)
+		if p.FirstByteMS != nil {
+			first += *p.FirstByteMS
+		}
+		p.FirstByteMS = &first
+	}
 }
 
 // Asked names in one line what a request asks: "http://10.0.0.5:80/health".

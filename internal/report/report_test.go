@@ -43,7 +43,7 @@ func refused() View {
 			{Name: "xfp=https", Change: "X-Forwarded-Proto: https", Verdict: "fail", Status: 400, TookMS: 3, Exchange: own},
 			{Name: "host=site", Change: "Host: www.shop.example", Verdict: "pass", Status: 200, TookMS: 4, Exchange: site},
 		},
-		Exchange: own, Phases: Phases{DialMS: 0.12, FirstByteMS: 12.1, TotalMS: 12.5}, TookMS: 31,
+		Exchange: own, Phases: Phases{DialMS: 0.12, FirstByteMS: new(12.1), TotalMS: 12.5}, TookMS: 31,
 	}
 }
 
@@ -249,7 +249,7 @@ func TestAnsweredBy(t *testing.T) {
 		"; perhaps answered by Go net/http": {weak, weak},
 		"; answered by nginx 1.22\\x1b":     {sure, weak},
 	} {
-		if got := answeredBy(all); got != want {
+		if got := answeredBy(View{Software: all}); got != want {
 			t.Errorf("%v: %q, want %q", all, got, want)
 		}
 	}

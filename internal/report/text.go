@@ -46,7 +46,11 @@ func (t Text) Write(w io.Writer, v View) error {
 	t.exchange(&b, v.Exchange, 14)
 	t.failure(&b, v)
 	if v.Exchange.Remote != "" {
-		t.wrap(&b, "  ", "  ", phases(v.Phases))
+		failure := ""
+		if len(v.Experiments) > 0 {
+			failure = v.Experiments[0].Failure
+		}
+		t.wrap(&b, "  ", "  ", phases(v.Phases, failure))
 	}
 	t.findings(&b, v, v.Causes, "why")
 	t.findings(&b, v, v.Warnings, "but is it true?")
@@ -69,7 +73,7 @@ func undecidedWords(failure string) string {
 	case exchange.NoSuchHost:
 		return "The name has no address, as seen from here, so nothing was asked. Look for a mistake in the name, in DNS and in /etc/hosts; --resolve ADDRESS asks without them."
 	case exchange.Untrusted:
-		return "The certificate does not verify, and it must; what is wrong with it stands above. Give the server one for the name that is asked, from an authority that the load balancer trusts, with those between; or let the load balancer trust this one's authority. --verify=false asks without looking at it, and finds what may be wrong behind it."
+		return "The certificate does not verify, and it must; what is wrong with it stands above. Give the server one for the name that is asked, from an authority that the load balancer trusts, with those between; or let the load balancer trust this one's authority. What comes where it is not looked at was asked as well, and is noticed below."
 	}
 	return "No experiment made it pass, and what was seen fits no cause, or more than one."
 }
@@ -157,10 +161,24 @@ func (t Text) failure(w io.Writer, v View) {
 	}
 	own := v.Experiments[0]
 	said := own.Failure
-	if own.Error != "" && own.Error != said {
+	switch {
+	case exchange.Failure(own.Failure) == exchange.TimedOut:
+		said = silence(own) + " in " + span(own.TookMS)
+	case own.Error != "" && own.Error != said:
 		said += ": " + own.Error
 	}
 	t.wrap(w, "  "+t.paint(dim, "<")+" ", "    ", "("+visible.Line(said, 400)+")")
+}
+
+// silence says what did not come in time.
+func silence(e Experiment) string {
+	switch {
+	case e.Remote == "":
+		return "no connection"
+	case e.Received != "":
+		return "no whole answer"
+	}
+	return "no answer"
 }
 
 // exchange prints both directions, each of at most height lines.
@@ -190,13 +208,17 @@ func plainBody(wire []byte) []byte {
 	return slices.Concat(head, []byte("\r\n\r\n"), body)
 }
 
-func phases(p Phases) string {
+// phases tells where the time of an exchange went that ended with failure, if any.
+func phases(p Phases, failure string) string {
 	parts := []string{"connected in " + span(p.DialMS)}
 	if p.TLSMS > 0 {
 		parts = append(parts, "TLS in "+span(p.TLSMS))
 	}
-	if p.FirstByteMS > 0 {
-		parts = append(parts, "first byte after "+span(p.FirstByteMS))
+	switch {
+	case p.FirstByteMS != nil:
+		parts = append(parts, "first byte after "+span(*p.FirstByteMS))
+	case exchange.Failure(failure) == exchange.TimedOut:
+		return strings.Join(append(parts, "no byte in "+span(p.TotalMS)), ", ")
 	}
 	return strings.Join(append(parts, "all in "+span(p.TotalMS)), ", ")
 }
@@ -274,6 +296,13 @@ func (t Text) fix(w io.Writer, f Finding) {
 		fmt.Fprintln(w)
 		t.wrap(w, "  "+t.paint(bold, "fix:")+" ", "  ", strings.TrimSpace(where(f)+" "+f.Fix))
 		t.lines(w, f.FixLines)
+	}
+	if f.Balancer == "" && len(f.Settings) > 0 {
+		fmt.Fprintln(w)
+		for _, s := range f.Settings {
+			t.wrap(w, "  ", "  ", s.Text)
+		}
+		return
 	}
 	if f.Balancer != "" {
 		fmt.Fprintln(w)
@@ -372,8 +401,12 @@ func (t Text) notes(w io.Writer, notes []Note) {
 }
 
 // answeredBy names the programs that the answers betray, or failing that the best
-// guess.
-func answeredBy(all []Software) string {
+// guess. Where the app turned out to be at another port, they are those of that.
+func answeredBy(v View) string {
+	all, at := v.Software, ""
+	if len(v.Causes) > 0 && v.Causes[0].ID == "wrong_port" {
+		at = "at the other port "
+	}
 	var names []string
 	for _, s := range all {
 		if s.Confidence >= likely {
@@ -382,9 +415,9 @@ func answeredBy(all []Software) string {
 	}
 	switch {
 	case len(names) > 0:
-		return "; answered by " + strings.Join(names, ", ")
+		return "; " + at + "answered by " + strings.Join(names, ", ")
 	case len(all) > 0:
-		return "; perhaps answered by " + all[0].Title
+		return "; " + at + "perhaps answered by " + all[0].Title
 	}
 	return ""
 }
@@ -393,7 +426,7 @@ func answeredBy(all []Software) string {
 func (t Text) closing(w io.Writer, v View) {
 	if n := len(v.Experiments); n > 1 {
 		fmt.Fprintln(w)
-		t.wrap(w, "", "  ", plural(n-1, "experiment")+" in "+span(v.TookMS)+answeredBy(v.Software))
+		t.wrap(w, "", "  ", plural(n-1, "experiment")+" in "+span(v.TookMS)+answeredBy(v))
 	}
 	if !t.All {
 		return
