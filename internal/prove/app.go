@@ -203,7 +203,9 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 	for _, fault := range a.faults() {
 		a.tell(Event{Step: Waiting, Limit: want.healBound})
 		var first sight
-		if err := watch(ctx, w, want.healBound, func(now sight) bool { first = now; return now.green(nil) }); err != nil {
+		// A forwarder accepts at once, and knows only later whether anybody is behind it.
+		known := func() bool { s := f.Stats(); return s.Accepted == 0 || s.Reached > 0 || s.Err != nil }
+		if err := watch(ctx, w, want.healBound, func(now sight) bool { first = now; return now.green(nil) && known() }); err != nil {
 			return err
 		}
 		if !first.green(nil) {
@@ -213,8 +215,12 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 			}
 			return nil
 		}
-		if s := f.Stats(); s.Reached == 0 && s.Err != nil {
-			d.Why = fmt.Sprintf("green before %s, though %s can't be reached: %v; is it the right address?", fault, d.Name(), s.Err)
+		if s := f.Stats(); s.Reached == 0 && s.Accepted > 0 {
+			why := "connecting takes too long"
+			if s.Err != nil {
+				why = s.Err.Error()
+			}
+			d.Why = fmt.Sprintf("green before %s, though %s can't be reached: %s; is it the right address?", fault, d.Name(), why)
 			return nil
 		}
 		a.tell(Event{Step: Breaking, Dependency: d, Fault: fault, Limit: want.bound + want.healBound})
