@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,16 +93,9 @@ func complain(v any, where string, depth int) (string, bool) {
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
+		keys := slices.Sorted(maps.Keys(v))
 		for _, k := range keys {
-			if optional(v) {
-				break
-			}
-			if verdictOf(k, v[k]) < 0 {
+			if !optional(v) && verdictOf(k, v[k]) < 0 {
 				text, _ := json.Marshal(v[k])
 				return join(where, k) + ": " + string(text), true
 			}
@@ -217,12 +211,7 @@ func saysPart(v any, where string, depth int) (string, bool) {
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if s, ok := saysPart(v[k], join(where, k), depth+1); ok {
 				return s, true
 			}

@@ -280,7 +280,7 @@ func (p *Probe) askHTTP(t target, o Options) {
 	}
 	p.setFields(t, o)
 	if r.Method == "HEAD" {
-		p.fitMethod()
+		p.fitHead()
 	}
 	p.fitVersion()
 	scheme := "http"

@@ -48,10 +48,10 @@ func TestAgainstHAProxy(t *testing.T) {
 		if at.server != "" {
 			o.Verify = &verify
 		}
-		p := must(t, at.dialect, at.url, o)
 		if at.check != "" {
-			p = p.WithMethod("GET")
+			o.Method = "GET"
 		}
+		p := must(t, at.dialect, at.url, o)
 		_, got := Ask(t.Context(), p, exchange.Do)
 		status := checkStatus(t, proxy, name)
 		word := status["check_status"]

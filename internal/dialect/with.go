@@ -1,12 +1,8 @@
 package dialect
 
 import (
-	"cmp"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/inservice/inservice/internal/exchange"
 	"github.com/inservice/inservice/internal/lbprofile"
@@ -24,45 +20,11 @@ func (p Probe) clone() Probe {
 	return p
 }
 
-// WithHost asks with that Host field, or with none if it is empty; nil changes
-// nothing. The server name of a handshake follows where the prober takes it from
-// Host. The place in the order and the case of the name are the dialect's.
-func (p Probe) WithHost(host *string) Probe {
-	p = p.clone()
-	if host == nil {
-		return p
-	}
-	p.setField("Host", *host)
-	p.dropUnknown("Host")
-	if h := p.Request.TLS; h != nil && p.Profile.SNI == lbprofile.SNIHost {
-		h.ServerName = nameOnly(hostname(*host))
-	}
-	return p
-}
-
 // WithField asks with that field in place of one of the same name, or with one
 // more; an empty value takes it away.
 func (p Probe) WithField(name, value string) Probe {
 	p = p.clone()
 	p.setField(name, value)
-	return p
-}
-
-// WithPath asks for another path, with its query.
-func (p Probe) WithPath(path string) Probe {
-	p = p.clone()
-	p.Request.Path = path
-	if u, err := url.Parse(p.URL); err == nil {
-		p.URL = u.Scheme + "://" + u.Host + strings.TrimSuffix(path, "*")
-	}
-	return p
-}
-
-// WithMethod asks with another method, as it is written.
-func (p Probe) WithMethod(method string) Probe {
-	p = p.clone()
-	p.Request.Method = method
-	p.fitMethod()
 	return p
 }
 
@@ -135,68 +97,16 @@ func (p *Probe) fitVersion() {
 	r.Fields = slices.Insert(rest, goPlace(rest, agent.Name), agent)
 }
 
-// fitMethod leaves out of a HEAD what Go's client adds to any other request by
+// fitHead leaves out of a HEAD what Go's client adds to any other request by
 // itself: the wish for a compressed body.
-func (p *Probe) fitMethod() {
-	const name, value = "Accept-Encoding", "gzip"
-	adds := slices.Contains(p.Profile.Fields, lbprofile.Field{Name: name, Value: value})
-	if p.Profile.Client != lbprofile.ClientGo || !adds {
+func (p *Probe) fitHead() {
+	own := lbprofile.Field{Name: "Accept-Encoding", Value: "gzip"}
+	if p.Profile.Client != lbprofile.ClientGo || !slices.Contains(p.Profile.Fields, own) {
 		return
 	}
-	at := slices.IndexFunc(p.Request.Fields, func(f exchange.Field) bool { return strings.EqualFold(f.Name, name) })
-	switch {
-	case p.Request.Method != "HEAD" && at < 0:
-		p.setField(name, value)
-	case p.Request.Method == "HEAD" && at >= 0 && p.Request.Fields[at].Value == value:
-		p.setField(name, "")
-	}
-}
-
-// WithTLS asks over TLS, as the dialect shakes hands, or without.
-func (p Probe) WithTLS(on bool) Probe {
-	p = p.clone()
-	u, err := url.Parse(p.URL)
-	if err != nil || on == (p.Request.TLS != nil) {
-		return p
-	}
-	plain := map[string]string{"https": "http", "tls": "tcp", "grpcs": "grpc"}
-	secure := map[string]string{"http": "https", "tcp": "tls", "grpc": "grpcs"}
-	if !on {
-		p.Request.TLS = nil
-		p.URL = retold(u, cmp.Or(plain[u.Scheme], u.Scheme))
-		return p
-	}
-	scheme := cmp.Or(secure[u.Scheme], u.Scheme)
-	p.URL = retold(u, scheme)
-	h := p.handshake(target{scheme: scheme, host: u.Hostname()}, Options{})
-	if p.Request.Protocol == exchange.HTTP2 {
-		h.ALPN = []string{"h2"}
-	}
-	p.Request.TLS = h
-	return p
-}
-
-// retold writes u with another scheme; a port that the URL left out is stated,
-// for it is another one in the other scheme.
-func retold(u *url.URL, scheme string) string {
-	host := u.Host
-	if u.Port() == "" && ports[u.Scheme] != "" {
-		host += ":" + ports[u.Scheme]
-	}
-	if u.Path == "" {
-		return scheme + "://" + host
-	}
-	return scheme + "://" + host + u.RequestURI()
-}
-
-// WithSNI sends that server name in the TLS handshake, or none if it is empty;
-// nil, or a probe without TLS, changes nothing.
-func (p Probe) WithSNI(name *string) Probe {
-	p = p.clone()
-	if h := p.Request.TLS; name != nil && h != nil {
-		h.ServerName = *name
-	}
-	return p
+	p.Request.Fields = slices.DeleteFunc(p.Request.Fields, func(f exchange.Field) bool {
+		return strings.EqualFold(f.Name, own.Name) && f.Value == own.Value
+	})
 }
 
 // WithAddress dials another address, host:port or unix:/path. Host, server name
@@ -204,43 +114,6 @@ func (p Probe) WithSNI(name *string) Probe {
 func (p Probe) WithAddress(address string) Probe {
 	p = p.clone()
 	p.Request.Address = address
-	return p
-}
-
-// WithSource asks from another address of this machine; the zero Addr leaves it
-// to the system.
-func (p Probe) WithSource(from netip.Addr) Probe {
-	p = p.clone()
-	p.Request.Source = from
-	return p
-}
-
-// WithProxy sends that PROXY protocol header first.
-func (p Probe) WithProxy(header exchange.ProxyHeader) Probe {
-	p = p.clone()
-	p.Request.Proxy = header
-	return p
-}
-
-// WithTimeout waits for as long. Bounds for connecting and for answering by
-// themselves go; zero or less changes nothing.
-func (p Probe) WithTimeout(timeout time.Duration) Probe {
-	p = p.clone()
-	if timeout > 0 {
-		bound(&p.Request, timeout)
-	}
-	return p
-}
-
-// WithVerify demands a certificate that verifies, or does not.
-func (p Probe) WithVerify(on bool) Probe {
-	p = p.clone()
-	if h := p.Request.TLS; h != nil {
-		h.Verify = on
-		if u, err := url.Parse(p.URL); err == nil && on && h.ServerName == "" && h.VerifyName == "" {
-			h.VerifyName = u.Hostname()
-		}
-	}
 	return p
 }
 

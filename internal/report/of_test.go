@@ -15,7 +15,13 @@ import (
 // asked is a probe of alb's with the fields given.
 func asked(t *testing.T, fields ...exchange.Field) dialect.Probe {
 	t.Helper()
-	p, err := dialect.New("alb", "http://127.0.0.1:8000/health", dialect.Options{Fields: fields})
+	return askedAt(t, "/health", fields...)
+}
+
+// askedAt is asked for another path.
+func askedAt(t *testing.T, path string, fields ...exchange.Field) dialect.Probe {
+	t.Helper()
+	p, err := dialect.New("alb", "http://127.0.0.1:8000"+path, dialect.Options{Fields: fields})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +93,7 @@ func TestShortSecretsSpareTheRest(t *testing.T) {
 // that it asks for now is never offered as its cure.
 func TestPathToSetIsTheOneThatPasses(t *testing.T) {
 	base := observed("base", asked(t), dialect.Fail, "", "")
-	toggled := observed("slash", asked(t).WithPath("/health/"), dialect.Pass, "", "")
+	toggled := observed("slash", askedAt(t, "/health/"), dialect.Pass, "", "")
 	for name, test := range map[string]struct {
 		finding diagnose.Finding
 		warning bool
@@ -128,7 +134,7 @@ func TestFixIsForTheServerThatIsKnown(t *testing.T) {
 
 // A rule about a path is about the path alone.
 func TestFixLeavesTheQueryOut(t *testing.T) {
-	p := asked(t).WithPath("/health?deep=1")
+	p := askedAt(t, "/health?deep=1")
 	v := Of("", "", p, diagnose.Report{
 		Causes:   []diagnose.Finding{{Cause: "auth_required", Confidence: 0.9}},
 		Software: []software.Guess{{Name: "nginx", Confidence: 0.9}},

@@ -223,9 +223,8 @@ func TestSecond(t *testing.T) {
 		if own.Name != c.own || front.Name != c.front {
 			t.Errorf("%s: own page of %q, front %q; want %q and %q", name, own.Name, front.Name, c.own, c.front)
 		}
-		whole, ok := OwnFront(c.answer)
-		if ok != (c.own != "" && c.own == c.front) {
-			t.Errorf("%s: OwnFront says %v, %q", name, ok, whole.Name)
+		if (own.Role == Front) != (c.own != "" && c.own == c.front) {
+			t.Errorf("%s: the own page of %q is a %s's", name, own.Name, own.Role)
 		}
 	}
 }
@@ -263,7 +262,7 @@ func TestLookalikes(t *testing.T) {
 		"sent by express":  with(html(502, "", page), "X-Powered-By", "Express"),
 		"sent by php":      with(html(502, "nginx/1.22.1", page), "X-Powered-By", "PHP/8.2"),
 	} {
-		if g, ok := OwnFront(a); ok {
+		if g, ok := OwnPage(a); ok && g.Role == Front {
 			t.Errorf("%s: taken for %s's own page", name, g.Name)
 		}
 	}

@@ -145,13 +145,6 @@ func Fronted(a exchange.Answer) (Guess, bool) {
 	return most(a, func(g Guess) bool { return g.Role == Front })
 }
 
-// OwnFront returns the web server or proxy whose own page the answer is: nothing
-// behind it had a part in it.
-func OwnFront(a exchange.Answer) (Guess, bool) {
-	g, ok := OwnPage(a)
-	return g, ok && g.Role == Front && g.Confidence >= 0.5
-}
-
 func most(a exchange.Answer, fits func(Guess) bool) (Guess, bool) {
 	all := Recognise(a)
 	i := slices.IndexFunc(all, fits)
