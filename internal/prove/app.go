@@ -215,12 +215,7 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 			}
 			return nil
 		}
-		if s := f.Stats(); s.Reached == 0 && s.Accepted > 0 {
-			why := "connecting takes too long"
-			if s.Err != nil {
-				why = s.Err.Error()
-			}
-			d.Why = fmt.Sprintf("green before %s, though %s can't be reached: %s; is it the right address?", fault, d.Name(), why)
+		if d.Why = unmet(d, f, fault); d.Why != "" {
 			return nil
 		}
 		a.tell(Event{Step: Breaking, Dependency: d, Fault: fault, Limit: want.bound + want.healBound})
@@ -236,6 +231,16 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 			return err
 		}
 		t := judge(fault, want, s, nil)
+		if t.Proven() && f.Stats().Reached == 0 {
+			// The app does ask. Its connections may still wait to be taken on.
+			met := func(sight) bool { s := f.Stats(); return s.Reached > 0 || s.Accepted > 0 && s.Err != nil }
+			if err := watch(ctx, w, want.healBound, met); err != nil {
+				return err
+			}
+		}
+		if d.Why = unmet(d, f, fault); d.Why != "" {
+			return nil
+		}
 		t.Delay = delay
 		if f.Stats().Accepted == 0 {
 			unused(&t, f.Addr().String())
@@ -246,6 +251,20 @@ func (a *App) prove(ctx context.Context, w witness, d *Dependency, f *forwarder.
 		a.tell(Event{Step: Tried, Dependency: d, Trial: &d.Trials[len(d.Trials)-1]})
 	}
 	return nil
+}
+
+// unmet says why a fault would prove nothing: the app asked, and nobody was ever
+// there. Empty if that is not so.
+func unmet(d *Dependency, f *forwarder.Forwarder, fault Fault) string {
+	s := f.Stats()
+	if s.Reached > 0 || s.Accepted == 0 {
+		return ""
+	}
+	why := "connecting takes too long"
+	if s.Err != nil {
+		why = s.Err.Error()
+	}
+	return fmt.Sprintf("green before %s, though %s can't be reached: %s; is it the right address?", fault, d.Name(), why)
 }
 
 // unused tells of an app that never came by.
